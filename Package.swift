@@ -1,0 +1,149 @@
+// swift-tools-version: 6.2
+// Targets stand in rings (C library → one wrapper each → domain → composition) and, inside the
+// domain, in the order in which an event flows: edge, publish, bus, coordinator, catalog, query.
+import PackageDescription
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+// libduckdb is installed by scripts/deps under .deps/duckdb (a link when DUCKDB_PREFIX is set).
+let duckdbLibraryFolder = Context.packageDirectory + "/.deps/duckdb/lib"
+let linkDuckDB: [LinkerSetting] = [
+  .unsafeFlags([
+    "-L", duckdbLibraryFolder, "-Xlinker", "-rpath", "-Xlinker", duckdbLibraryFolder,
+  ])
+]
+
+func swiftTarget(
+  _ name: String, in folder: String, _ dependencies: [Target.Dependency] = [],
+  exclude: [String] = [], linker: [LinkerSetting] = []
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: "Sources/\(folder)/\(name)", exclude: exclude,
+    swiftSettings: strict, linkerSettings: linker)
+}
+
+func systemLibrary(_ name: String, package: String? = nil) -> Target {
+  .systemLibrary(name: name, path: "Sources/CLibraries/\(name)", pkgConfig: package)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies, path: "Sources/Programs/\(name)",
+    swiftSettings: strict, linkerSettings: linkDuckDB)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict,
+    linkerSettings: linkDuckDB)
+}
+
+let package = Package(
+  name: "duckmesh",
+  products: [
+    .executable(name: "duckmesh", targets: ["duckmesh"]),
+    .executable(name: "duckmeshctl", targets: ["duckmeshctl"]),
+  ],
+  targets: [
+    // Ring 1: C libraries, and shims for what Swift cannot call.
+    systemLibrary("CDuckDB"),
+    systemLibrary("CSQLite", package: "sqlite3"),
+    systemLibrary("CMicroHTTPD", package: "libmicrohttpd"),
+    systemLibrary("CCrypto", package: "libcrypto"),
+    systemLibrary("CZstd", package: "libzstd"),
+    systemLibrary("CCurl", package: "libcurl"),
+    .target(
+      name: "CSimdJSON", path: "Sources/CLibraries/CSimdJSON",
+      cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "CSandbox", path: "Sources/CLibraries/CSandbox"),
+
+    // Ring 2: exactly one Swift wrapper per C library, free of domain words.
+    swiftTarget("DuckDB", in: "Wrappers", ["CDuckDB"]),
+    swiftTarget("SQLite", in: "Wrappers", ["CSQLite"]),
+    swiftTarget("HTTPServer", in: "Wrappers", ["CMicroHTTPD"]),
+    swiftTarget("HTTPClient", in: "Wrappers", ["CCurl"]),
+    swiftTarget("SimdJSON", in: "Wrappers", ["CSimdJSON"]),
+    swiftTarget("Sandbox", in: "Wrappers", ["CSandbox"]),
+    swiftTarget("Digest", in: "Wrappers", ["CCrypto"]),
+    swiftTarget("Zstd", in: "Wrappers", ["CZstd"]),
+
+    // Ring 3, ground floor: what every domain target may use.
+    swiftTarget("Runtime", in: "Foundations"),
+    swiftTarget("Observability", in: "Foundations", ["Runtime"]),
+    swiftTarget("Model", in: "Foundations"),
+
+    // Ring 3, an event on its way in.
+    swiftTarget("Edge", in: "Ingest", ["Model", "SimdJSON", "Digest"]),
+    swiftTarget("Consistency", in: "Ingest", ["Model"]),
+    swiftTarget("IngestBus", in: "Ingest", ["Model", "Consistency", "Zstd"]),
+    swiftTarget(
+      "Publisher", in: "Ingest",
+      ["Model", "Edge", "Consistency", "IngestBus", "Runtime", "Observability"]),
+
+    // Ring 3, the lake: seams, their backends, and who writes it.
+    swiftTarget("Catalog", in: "Lake", ["Model", "Consistency"]),
+    swiftTarget("ObjectStore", in: "Lake", ["Model", "Runtime"]),
+    swiftTarget(
+      "SQLiteStore", in: "Lake",
+      ["Model", "Consistency", "Catalog", "IngestBus", "SQLite", "Runtime"]),
+    swiftTarget(
+      "Coordinator", in: "Lake",
+      [
+        "Model", "Consistency", "Catalog", "IngestBus", "ObjectStore", "DuckDB", "Runtime",
+        "Observability",
+      ]),
+    swiftTarget(
+      "Maintenance", in: "Lake",
+      [
+        "Model", "Consistency", "Catalog", "IngestBus", "ObjectStore", "Coordinator", "DuckDB",
+        "Runtime", "Observability",
+      ]),
+
+    // Ring 3, an answer on its way out.
+    swiftTarget("Rendering", in: "Query", ["DuckDB"]),
+    swiftTarget("WorkerProtocol", in: "Query"),
+    swiftTarget(
+      "QueryWorker", in: "Query",
+      ["WorkerProtocol", "DuckDB", "Rendering", "Sandbox", "SimdJSON"]),
+    swiftTarget(
+      "WorkerPool", in: "Query", ["WorkerProtocol", "Sandbox", "Runtime", "Observability"]),
+    swiftTarget(
+      "Query", in: "Query",
+      [
+        "Model", "Consistency", "Catalog", "ObjectStore", "WorkerPool", "WorkerProtocol",
+        "Runtime", "Observability",
+      ]),
+
+    // Ring 4: composition.
+    swiftTarget("Configuration", in: "Service", ["Model"]),
+    swiftTarget(
+      "API", in: "Service",
+      [
+        "Model", "Edge", "Publisher", "Catalog", "Query", "Coordinator", "Maintenance",
+        "HTTPServer", "SimdJSON", "Configuration", "Runtime", "Observability",
+      ]),
+    swiftTarget(
+      "Server", in: "Service",
+      ["API", "Configuration", "SQLiteStore", "ObjectStore", "QueryWorker", "WorkerPool"]),
+    swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "SimdJSON"]),
+    program("duckmesh", ["Server"]),
+    program("duckmeshctl", ["ControlTool"]),
+
+    // Tests, in the same order.
+    tests("WrapperTests", ["SQLite", "Digest", "Zstd", "HTTPClient"]),
+    tests("DuckDBTests", ["DuckDB", "Rendering"]),
+    tests("HTTPServerTests", ["HTTPServer"]),
+    tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
+    tests("EdgeTests", ["Edge", "SimdJSON", "DuckDB", "Digest"]),
+    tests("ConsistencyTests", ["Consistency"]),
+    tests("StoreConformanceTests", ["SQLiteStore", "Catalog", "IngestBus", "ObjectStore"]),
+    tests(
+      "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
+    tests("QueryWorkerTests", ["QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB"]),
+    tests("ControlToolTests", ["ControlTool", "HTTPClient"]),
+    tests("ServerTests", ["Server", "HTTPClient", "SimdJSON"]),
+    tests("TidyTests", []),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,3 @@
+#pragma once
+// scripts/deps puts the header of the pinned version here.
+#include "../../../.deps/duckdb/include/duckdb.h"

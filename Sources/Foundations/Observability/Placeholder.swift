@@ -1,0 +1,1 @@
+// Observability: to be filled.

@@ -1,0 +1,1 @@
+// Consistency: to be filled.

@@ -1,0 +1,1 @@
+// IngestBus: to be filled.

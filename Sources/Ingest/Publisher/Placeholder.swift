@@ -1,0 +1,1 @@
+// Publisher: to be filled.

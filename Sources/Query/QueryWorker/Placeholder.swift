@@ -1,0 +1,1 @@
+// QueryWorker: to be filled.

@@ -1,0 +1,1 @@
+// WorkerPool: to be filled.

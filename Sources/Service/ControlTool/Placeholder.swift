@@ -1,0 +1,1 @@
+// ControlTool: to be filled.

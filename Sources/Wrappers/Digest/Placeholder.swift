@@ -1,0 +1,1 @@
+// Digest: to be filled.

@@ -1,0 +1,1 @@
+// DuckDB: to be filled.

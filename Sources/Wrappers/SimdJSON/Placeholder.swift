@@ -1,0 +1,1 @@
+// SimdJSON: to be filled.

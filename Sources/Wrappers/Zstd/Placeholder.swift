@@ -1,0 +1,1 @@
+// Zstd: to be filled.
