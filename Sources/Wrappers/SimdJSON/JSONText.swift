@@ -1,3 +1,5 @@
+import CSimdJSON
+
 /// How a string is written in JSON.
 package enum JSONText {
   /// Appends UTF-8 as a JSON string, with its quotes; only what must be escaped is.
@@ -13,6 +15,14 @@ package enum JSONText {
     }
     bytes.append(contentsOf: utf8[clean...])
     bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// The value of a string, from the text between its quotes in a JSON text that was parsed.
+  package static func unescaped(_ text: UnsafeRawBufferPointer) -> String {
+    let start = text.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    return String(unsafeUninitializedCapacity: text.count) { buffer in
+      csj_unescape(start, text.count, buffer.baseAddress)
+    }
   }
 
   private static func appendEscape(of byte: UInt8, to bytes: inout [UInt8]) {

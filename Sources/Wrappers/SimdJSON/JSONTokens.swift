@@ -60,9 +60,7 @@ package struct JSONTokens {
   package func string(of token: JSONToken) -> String {
     let bytes = bytes(of: token)
     guard token.isEscaped else { return String(decoding: bytes, as: UTF8.self) }
-    return String(unsafeUninitializedCapacity: bytes.count) { buffer in
-      csj_unescape(Self.start(of: bytes), bytes.count, buffer.baseAddress)
-    }
+    return JSONText.unescaped(bytes)
   }
 
   /// Lends the UTF-8 of a string token's value.
