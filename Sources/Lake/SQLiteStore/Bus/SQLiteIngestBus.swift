@@ -1,0 +1,145 @@
+import Consistency
+import IngestBus
+import Model
+import SQLite
+
+/// The ingest bus inside the embedded database: segments, keys, heads and leases are its tables.
+package struct SQLiteIngestBus: IngestBus {
+  let database: SQLiteDatabase
+
+  package init(database: SQLiteDatabase) { self.database = database }
+
+  package func extendLease(
+    owner: OwnerID, claims: [(tenant: TenantID, epoch: LeaseEpoch)], leaseMs: Int
+  ) async throws(BusError) -> [TenantID] {
+    let clock = database.clock
+    return try await database.write(failure: BusError.init) {
+      (connection) throws(BusError) in
+      let now = clock.lease()
+      var kept: [TenantID] = []
+      for claim in claims {
+        guard let row = try ConsumerRow.read(claim.tenant, connection),
+          let extended = LeaseRules.extend(
+            row.lease, owner: owner, epoch: claim.epoch, now: now, leaseMs: leaseMs)
+        else { continue }
+        try ConsumerRow.writeLease(extended, tenant: claim.tenant, connection)
+        kept.append(claim.tenant)
+      }
+      return kept
+    }
+  }
+
+  package func acknowledge(
+    _ watermarks: [(tenant: TenantID, through: VisibilityToken)]
+  ) async throws(BusError) {
+    try await database.write(failure: BusError.init) { (connection) throws(BusError) in
+      try mappingErrors { () throws(SQLiteError) in
+        for (tenant, through) in watermarks {
+          // The committed watermark bounds it whatever the caller says: an event leaves the bus
+          // only after a snapshot holds it.
+          try connection.statement(
+            """
+            DELETE FROM duckmesh_segment WHERE tenant_id = ?1 AND last_token <= min(?2,
+              (SELECT watermark FROM duckmesh_consumer WHERE tenant_id = ?1))
+            """
+          ).bind(tenant.rawValue, at: 1).bind(through.rawValue, at: 2).run()
+        }
+      }
+    }
+  }
+
+  package func release(
+    owner: OwnerID, claims: [(tenant: TenantID, epoch: LeaseEpoch)], reason: ReleaseReason
+  ) async throws(BusError) {
+    let clock = database.clock
+    try await database.write(failure: BusError.init) { (connection) throws(BusError) in
+      let now = clock.lease()
+      for claim in claims {
+        guard let row = try ConsumerRow.read(claim.tenant, connection),
+          LeaseRules.isHeld(row.lease, by: owner, epoch: claim.epoch, now: now)
+        else { continue }
+        try ConsumerRow.writeLease(
+          LeaseRules.fencedOff(row.lease), tenant: claim.tenant, connection)
+      }
+    }
+  }
+
+  package func requeueExpired() async throws(BusError) -> [TenantID] {
+    let clock = database.clock
+    return try await database.write(failure: BusError.init) { (connection) throws(BusError) in
+      let now = clock.lease()
+      let expired = try mappingErrors { () throws(SQLiteError) in
+        let statement = try connection.statement(
+          "SELECT tenant_id FROM duckmesh_consumer WHERE owner IS NOT NULL AND leased_until <= ?"
+        ).bind(now.microseconds, at: 1)
+        var tenants: [TenantID] = []
+        while try statement.step() { tenants.append(TenantID(statement.int64(0))) }
+        return tenants
+      }
+      for tenant in expired {
+        guard let row = try ConsumerRow.read(tenant, connection) else { continue }
+        try ConsumerRow.writeLease(LeaseRules.fencedOff(row.lease), tenant: tenant, connection)
+      }
+      return expired
+    }
+  }
+
+  package func backlog() async throws(BusError) -> [TenantBacklog] {
+    try await database.read(failure: BusError.init) { (connection) throws(BusError) in
+      try mappingErrors { () throws(SQLiteError) in
+        let statement = try connection.statement(
+          """
+          SELECT h.tenant_id, h.head, c.watermark, min(s.published_at), sum(s.byte_count)
+          FROM duckmesh_head h JOIN duckmesh_consumer c USING (tenant_id)
+          JOIN duckmesh_segment s ON s.tenant_id = h.tenant_id AND s.first_token > c.watermark
+          WHERE h.head > c.watermark GROUP BY h.tenant_id
+          """)
+        var tenants: [TenantBacklog] = []
+        while try statement.step() {
+          tenants.append(
+            TenantBacklog(
+              tenant: TenantID(statement.int64(0)), head: VisibilityToken(statement.int64(1)),
+              watermark: VisibilityToken(statement.int64(2)),
+              oldestPublishedAt: Timestamp(microseconds: statement.int64(3)),
+              bytes: Int(statement.int64(4))))
+        }
+        return tenants
+      }
+    }
+  }
+
+  package func receipts(for keys: [KeyHash]) async throws(BusError) -> [KeyReceipt?] {
+    try await database.read(failure: BusError.init) { (connection) throws(BusError) in
+      try mappingErrors { () throws(SQLiteError) in
+        var receipts: [KeyReceipt?] = []
+        receipts.reserveCapacity(keys.count)
+        for key in keys { receipts.append(try KeyRow.read(key, connection)) }
+        return receipts
+      }
+    }
+  }
+}
+
+extension BusError {
+  /// What an error of SQLite's means for the bus. A failed COMMIT was rolled back, so nothing here
+  /// leaves the outcome unknown.
+  init(_ error: SQLiteError) {
+    self =
+      switch error {
+      case .storageFull: .storageFull
+      case .busy: .unavailable(reason: "database is locked")
+      case .interrupted: .unavailable(reason: "interrupted")
+      case .inputOutput(let code, _): .unavailable(reason: "database I/O error \(code)")
+      case .corrupt: .unavailable(reason: "database is damaged")
+      case .cannotOpen: .unavailable(reason: "database cannot be opened")
+      case .constraint, .misuse: .unavailable(reason: "database refused a statement: \(error)")
+      }
+  }
+}
+
+/// Runs SQLite calls inside a function that throws the bus's errors.
+func mappingErrors<Value>(
+  _ body: () throws(SQLiteError) -> Value
+) throws(BusError) -> Value {
+  do { return try body() } catch { throw BusError(error) }
+}

@@ -1,0 +1,113 @@
+import Model
+import SQLite
+
+/// One step of the catalog's form, forward and back.
+struct Migration: Sendable {
+  let version: Int
+  let name: String
+  let up: [String]
+  let down: [String]
+
+  /// A number over the text, by which an edited released migration is noticed (FNV-1a, 64 bits).
+  var checksum: String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in (up + ["--"] + down).joined(separator: ";").utf8 {
+      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+    }
+    return String(hash, radix: 16)
+  }
+}
+
+/// Brings a catalog to a version and says where it stands.
+struct Migrator {
+  static let all: [Migration] = [.initial]
+
+  let connection: SQLiteConnection
+  let clock: CatalogClock
+
+  /// Applies what is missing, each migration in a transaction of its own.
+  func migrateUp() throws {
+    try connection.execute(
+      """
+      CREATE TABLE IF NOT EXISTS duckmesh_migration(
+        version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
+        applied_at TEXT NOT NULL)
+      """)
+    let applied = try applied()
+    let newest = Self.all.last?.version ?? 0
+    if let found = applied.keys.max(), found > newest {
+      throw CatalogOpenError.newerCatalog(found: found, supported: newest)
+    }
+    for migration in Self.all {
+      if let checksum = applied[migration.version] {
+        guard checksum == migration.checksum else {
+          throw CatalogOpenError.alteredMigration(version: migration.version)
+        }
+        continue
+      }
+      try connection.transaction(.immediate) { () throws(SQLiteError) in
+        for statement in migration.up { try connection.execute(statement) }
+        if migration.version == 1 { try seed() }
+        try connection.statement(
+          "INSERT INTO duckmesh_migration(version, name, checksum, applied_at) VALUES (?, ?, ?, ?)"
+        )
+        .bind(Int64(migration.version), at: 1).bind(migration.name, at: 2)
+        .bind(migration.checksum, at: 3).bind(clock.wall().rfc3339, at: 4).run()
+      }
+    }
+  }
+
+  /// Takes back every migration above `version`, newest first.
+  func migrateDown(to version: Int) throws {
+    let applied = try applied()
+    for migration in Self.all.reversed()
+    where migration.version > version && applied[migration.version] != nil {
+      try connection.transaction(.immediate) { () throws(SQLiteError) in
+        for statement in migration.down { try connection.execute(statement) }
+        try connection.statement("DELETE FROM duckmesh_migration WHERE version = ?")
+          .bind(Int64(migration.version), at: 1).run()
+      }
+    }
+  }
+
+  private func applied() throws(SQLiteError) -> [Int: String] {
+    let statement = try connection.prepare("SELECT version, checksum FROM duckmesh_migration")
+    var versions: [Int: String] = [:]
+    while try statement.step() { versions[Int(statement.int64(0))] = statement.text(1) }
+    return versions
+  }
+
+  /// The first snapshot and the lake's own description, as the DuckLake 1.0 specification has them.
+  private func seed() throws(SQLiteError) {
+    let now = clock.wall().catalogText
+    try connection.statement("INSERT INTO ducklake_snapshot VALUES (0, ?, 0, 1, 0)")
+      .bind(now, at: 1).run()
+    try connection.execute(
+      "INSERT INTO ducklake_snapshot_changes VALUES (0, 'created_schema:\"main\"', NULL, NULL, NULL)"
+    )
+    try connection.statement("INSERT INTO ducklake_schema VALUES (0, ?, 0, NULL, 'main', 'main/', 1)")
+      .bind(UUIDText.random(), at: 1).run()
+    for (key, value) in [
+      ("version", "1.0"), ("created_by", "DuckMesh"), ("data_path", ""), ("encrypted", "false"),
+      // Without it an outside client keeps small inserts inside the catalog, unseen by our reader.
+      ("data_inlining_row_limit", "0"),
+    ] {
+      try connection.statement("INSERT INTO ducklake_metadata VALUES (?, ?, NULL, NULL)")
+        .bind(key, at: 1).bind(value, at: 2).run()
+    }
+    try connection.statement("INSERT INTO duckmesh_meta VALUES ('incarnation', ?)")
+      .bind(UUIDText.random(), at: 1).run()
+  }
+}
+
+/// Random UUIDs (RFC 9562, version 4) as text.
+enum UUIDText {
+  static func random() -> String {
+    var digits = Array(RandomHex.digits(32).utf8)
+    digits[12] = UInt8(ascii: "4")
+    digits[16] = [UInt8(ascii: "8"), UInt8(ascii: "9"), UInt8(ascii: "a"), UInt8(ascii: "b")][
+      Int(digits[16] % 4)]
+    let parts = [digits[0..<8], digits[8..<12], digits[12..<16], digits[16..<20], digits[20..<32]]
+    return parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "-")
+  }
+}

@@ -1,1 +1,0 @@
-// SQLiteStore: to be filled.
