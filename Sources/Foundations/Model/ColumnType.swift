@@ -4,7 +4,7 @@
 /// INTERVAL (Parquet has milliseconds only), TIMETZ, BIT, ENUM and the timestamps of other
 /// precisions. LIST, STRUCT and MAP belong here as cases with types of their own once a nested
 /// value can be ingested.
-package enum ColumnType: Hashable, Sendable {
+package enum ColumnType: Hashable, Sendable, BitwiseCopyable {
   case boolean
   case tinyint, smallint, integer, bigint
   case utinyint, usmallint, uinteger, ubigint

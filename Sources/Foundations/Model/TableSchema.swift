@@ -27,6 +27,15 @@ package struct TableSchema: Hashable, Sendable {
   package func column(named name: String) -> ColumnDefinition? {
     columns.first { $0.name == name }
   }
+
+  /// Whether a record's `event_time` can fill a column.
+  ///
+  /// - Throws: `.eventTimeColumn` unless the column exists and is TIMESTAMPTZ or TIMESTAMP.
+  package func checkEventTimeColumn(_ name: String) throws(SchemaError) {
+    guard let type = column(named: name)?.type, type == .timestampTZ || type == .timestamp else {
+      throw .eventTimeColumn(name)
+    }
+  }
 }
 
 /// Why a schema is refused.
@@ -44,6 +53,7 @@ package enum SchemaError: Error, Equatable, Sendable {
   case malformed(expected: String)
   /// The column's name as the client wrote it.
   case column(String, ColumnProblem)
+  case eventTimeColumn(String)
 
   /// Fit for a client.
   package var explanation: String {
@@ -52,6 +62,8 @@ package enum SchemaError: Error, Equatable, Sendable {
     case .tooManyColumns: "a table has at most \(TableSchema.maxColumns) columns"
     case .unknownField(let name): "unknown field \"\(name)\""
     case .malformed(let expected): expected
+    case .eventTimeColumn(let name):
+      "event_time_column \"\(name)\" must name a column of type TIMESTAMPTZ or TIMESTAMP"
     case .column(let name, .name(let error)): "column \"\(name)\": \(error.explanation)"
     case .column(let name, .duplicateName):
       "column \"\(name)\" stands twice (upper and lower case do not count)"

@@ -1,1 +1,0 @@
-// Edge: to be filled.

@@ -1,0 +1,134 @@
+import Model
+import SimdJSON
+
+extension TableSchema {
+  /// Reads the contract's `schema_json`: `{"columns": [{"name", "type", "nullable"?, "default"?}]}`.
+  ///
+  /// - Throws: `SchemaError`.
+  package init(json: JSONValue) throws(SchemaError) {
+    guard let members = json.members else {
+      throw .malformed(expected: "\"schema_json\" must be an object with \"columns\"")
+    }
+    for member in members where member.name != "columns" { throw .unknownField(member.name) }
+    guard let elements = json["columns"]?.elements else {
+      throw .malformed(expected: "\"columns\" must be an array")
+    }
+    guard elements.count <= Self.maxColumns else { throw .tooManyColumns }
+    var columns: [ColumnDefinition] = []
+    for element in elements { columns.append(try ColumnDefinition(json: element)) }
+    try self.init(columns: columns)
+  }
+
+  /// Writes the schema in the form that `init(json:)` reads.
+  package func write(to writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.name("columns")
+    writer.beginArray()
+    for column in columns {
+      writer.beginObject()
+      writer.member("name", column.name)
+      writer.member("type", column.type.sqlName)
+      writer.member("nullable", column.isNullable)
+      if let defaultValue = column.defaultValue {
+        writer.name("default")
+        defaultValue.write(to: &writer, as: column.type)
+      }
+      writer.endObject()
+    }
+    writer.endArray()
+    writer.endObject()
+  }
+}
+
+extension ColumnDefinition {
+  private static let fields: Set<String> = ["name", "type", "nullable", "default"]
+
+  init(json: JSONValue) throws(SchemaError) {
+    guard let members = json.members else {
+      throw .malformed(expected: "a column must be an object")
+    }
+    for member in members where !Self.fields.contains(member.name) {
+      throw .unknownField(member.name)
+    }
+    guard let name = json["name"]?.text else {
+      throw .malformed(expected: "a column's \"name\" must be a string")
+    }
+    guard let spelling = json["type"]?.text else {
+      throw .malformed(expected: "a column's \"type\" must be a string")
+    }
+    let type: ColumnType
+    do throws(ColumnTypeError) {
+      type = try ColumnType(sql: spelling)
+    } catch {
+      throw .column(name, .type(error))
+    }
+    guard let isNullable = json["nullable"].map(\.isTrue) ?? true else {
+      throw .malformed(expected: "a column's \"nullable\" must be true or false")
+    }
+    var defaultValue: ColumnDefault?
+    if let value = json["default"], value != .null {
+      guard let accepted = ColumnDefault(json: value, type: type) else {
+        throw .column(name, .defaultValue(expected: ColumnDefault.expectation(of: type)))
+      }
+      defaultValue = accepted
+    }
+    self.init(name: name, type: type, isNullable: isNullable, defaultValue: defaultValue)
+  }
+}
+
+extension ColumnDefault {
+  /// A default as a client writes it, held against the type as a payload's value would be.
+  ///
+  /// BLOB columns take none (the catalog's text form of bytes differs between engines), nor does
+  /// the string `NULL` for VARCHAR, by which the catalog says that there is no default.
+  /// - Returns: nil when the column's type does not take the value.
+  init?(json: JSONValue, type: ColumnType) {
+    let kind: ValueKind
+    var text: String
+    switch json {
+    case .null: return nil
+    case .boolean(let value): (kind, text) = (.boolean, value ? "true" : "false")
+    case .number(let number):
+      (kind, text) = (number.utf8.contains { $0 > 0x39 || $0 == 0x2E } ? .real : .integer, number)
+    case .string(let string): (kind, text) = (.string, string)
+    case .array, .object:
+      guard type == .json else { return nil }
+      (kind, text) = (.object, "")
+    }
+    guard type != .blob else { return nil }
+    if type == .json {
+      var writer = JSONWriter()
+      writer.value(json)
+      self.init(catalogText: writer.text)
+      return
+    }
+    let verdict = text.withUTF8 { utf8 in
+      let bytes = UnsafeRawBufferPointer(utf8)
+      return type.judge(kind, bytes, containsNUL: bytes.contains(0))
+    }
+    switch verdict {
+    case .refused: return nil
+    case .unchanged, .quotedText: break
+    case .plainInteger, .decimalString:
+      var plain: [UInt8] = []
+      text.withUTF8 { DecimalText(UnsafeRawBufferPointer($0)).appendPlain(to: &plain) }
+      text = String(decoding: plain, as: UTF8.self)
+    }
+    if type == .timestampTZ, let instant = Timestamp(parsing: text) { text = instant.catalogText }
+    guard text != Self.absentCatalogText else { return nil }
+    self.init(catalogText: text)
+  }
+
+  static func expectation(of type: ColumnType) -> String {
+    type == .blob ? "possible for a BLOB column" : type.expectation
+  }
+
+  func write(to writer: inout JSONWriter, as type: ColumnType) {
+    switch type {
+    case .varchar, .blob, .date, .time, .timestamp, .uuid: writer.string(catalogText)
+    case .timestampTZ: writer.string(Timestamp(parsing: catalogText)?.rfc3339 ?? catalogText)
+    case .decimal: writer.string(catalogText)
+    default: writer.raw(catalogText)
+    }
+  }
+}
