@@ -104,7 +104,7 @@ let package = Package(
     swiftTarget("WorkerProtocol", in: "Query"),
     swiftTarget(
       "QueryWorker", in: "Query",
-      ["WorkerProtocol", "DuckDB", "Rendering", "Sandbox", "SimdJSON"]),
+      ["WorkerProtocol", "DuckDB", "Rendering", "Sandbox", "Runtime"]),
     swiftTarget(
       "WorkerPool", in: "Query", ["WorkerProtocol", "Sandbox", "Runtime", "Observability"]),
     swiftTarget(
