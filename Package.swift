@@ -81,7 +81,7 @@ let package = Package(
       ["Model", "Edge", "Consistency", "IngestBus", "Runtime", "Observability"]),
 
     // Ring 3, the lake: seams, their backends, and who writes it.
-    swiftTarget("Catalog", in: "Lake", ["Model", "Consistency"]),
+    swiftTarget("Catalog", in: "Lake", ["Model", "Consistency", "Runtime"]),
     swiftTarget("ObjectStore", in: "Lake", ["Model", "Runtime"]),
     swiftTarget(
       "SQLiteStore", in: "Lake",
