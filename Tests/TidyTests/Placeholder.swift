@@ -1,2 +1,0 @@
-import Testing
-@Test func c() { #expect(1 == 1) }
