@@ -139,7 +139,8 @@ let package = Package(
     tests("StoreConformanceTests", ["SQLiteStore", "Catalog", "IngestBus", "ObjectStore"]),
     tests(
       "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
-    tests("QueryWorkerTests", ["QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB"]),
+    tests(
+      "QueryWorkerTests", ["QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB"]),
     tests("ControlToolTests", ["ControlTool", "HTTPClient"]),
     tests("ServerTests", ["Server", "HTTPClient", "SimdJSON"]),
     tests("TidyTests", []),
