@@ -48,50 +48,66 @@ package final class RowRenderer {
     precondition(chunk.columnCount == cells.count && firstRow >= 0)
     let end = min(chunk.rowCount, firstRow + max(0, rowLimit - rowCount))
     defer { for index in cells.indices { cells[index].unload() } }
-    var row = firstRow
-    try chunk.withVectors { (vectors) throws(DuckDBError) in
+    let row = try chunk.withVectors { (vectors) throws(DuckDBError) in
       for (index, vector) in vectors.enumerated() { cells[index].load(vector) }
-      while row < end {
-        switch format {
-        case .json: try renderArray(row, isFirst: rowCount == 0, into: &buffer)
-        case .ndjson: try renderObject(row, into: &buffer)
-        case .csv: try renderLine(row, into: &buffer)
-        }
-        row += 1
-        rowCount += 1
-        if buffer.count >= pauseBytes { break }
+      // The cells are lent once for the whole chunk: the loop below runs for every cell.
+      return try cells.withUnsafeBufferPointer { (cells) throws(DuckDBError) in
+        try render(cells, firstRow..<max(firstRow, end), pauseBytes: pauseBytes, into: &buffer)
       }
     }
+    rowCount += row - firstRow
     return row
   }
 
-  private func renderArray(
-    _ row: Int, isFirst: Bool, into buffer: inout OutputBuffer
+  private func render(
+    _ cells: UnsafeBufferPointer<CellRenderer>, _ rows: Range<Int>, pauseBytes: Int,
+    into buffer: inout OutputBuffer
+  ) throws(DuckDBError) -> Int {
+    var needsComma = rowCount > 0
+    for row in rows {
+      switch format {
+      case .json:
+        if needsComma { buffer.append(byte: UInt8(ascii: ",")) }
+        needsComma = true
+        try Self.renderArray(row, cells, into: &buffer)
+      case .ndjson: try Self.renderObject(row, cells, memberPrefixes, into: &buffer)
+      case .csv: try Self.renderLine(row, cells, into: &buffer)
+      }
+      if buffer.count >= pauseBytes { return row + 1 }
+    }
+    return rows.upperBound
+  }
+
+  @inline(__always)
+  private static func renderArray(
+    _ row: Int, _ cells: UnsafeBufferPointer<CellRenderer>, into buffer: inout OutputBuffer
   ) throws(DuckDBError) {
-    if !isFirst { buffer.append(byte: UInt8(ascii: ",")) }
     buffer.append(byte: UInt8(ascii: "["))
-    for index in cells.indices {
+    for index in 0..<cells.count {
       if index > 0 { buffer.append(byte: UInt8(ascii: ",")) }
       try cells[index].appendJSON(row, to: &buffer)
     }
     buffer.append(byte: UInt8(ascii: "]"))
   }
 
-  private func renderObject(
-    _ row: Int, into buffer: inout OutputBuffer
+  @inline(__always)
+  private static func renderObject(
+    _ row: Int, _ cells: UnsafeBufferPointer<CellRenderer>, _ memberPrefixes: [[UInt8]],
+    into buffer: inout OutputBuffer
   ) throws(DuckDBError) {
     if cells.isEmpty { buffer.append(byte: UInt8(ascii: "{")) }
-    for index in cells.indices {
+    for index in 0..<cells.count {
       memberPrefixes[index].withUnsafeBytes { buffer.append(contentsOf: $0) }
       try cells[index].appendJSON(row, to: &buffer)
     }
     buffer.append("}\n")
   }
 
-  private func renderLine(
-    _ row: Int, into buffer: inout OutputBuffer
+  @inline(__always)
+  private static func renderLine(
+    _ row: Int, _ cells: UnsafeBufferPointer<CellRenderer>, into buffer: inout OutputBuffer
   ) throws(DuckDBError) {
-    for index in cells.indices {
+    for index in 0..<cells.count {
       if index > 0 { buffer.append(byte: UInt8(ascii: ",")) }
       try cells[index].appendCSV(row, to: &buffer)
     }

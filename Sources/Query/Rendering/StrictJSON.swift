@@ -1,9 +1,9 @@
 /// Checks a text against RFC 8259, with bounded nesting; the bytes are known to be UTF-8.
-enum StrictJSON {
+package enum StrictJSON {
   /// The deepest nesting that passes.
-  static let depthLimit = 512
+  package static let depthLimit = 512
 
-  static func isValid(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+  package static func isValid(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
     withUnsafeTemporaryAllocation(of: Bool.self, capacity: depthLimit) { isObject in
       var scanner = Scanner(text: text, isObject: isObject)
       return scanner.run()
