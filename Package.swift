@@ -126,7 +126,7 @@ let package = Package(
       "Server", in: "Service",
       ["API", "Configuration", "SQLiteStore", "ObjectStore", "QueryWorker", "WorkerPool"]),
     swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "SimdJSON"]),
-    program("duckmesh", ["Server"]),
+    program("duckmesh", ["Server", "QueryWorker"]),
     program("duckmeshctl", ["ControlTool"]),
 
     // Tests, in the same order.
@@ -139,7 +139,11 @@ let package = Package(
     tests("StoreConformanceTests", ["SQLiteStore", "Catalog", "IngestBus", "ObjectStore"]),
     tests(
       "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
-    tests("QueryWorkerTests", ["QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB"]),
+    tests(
+      "QueryWorkerTests",
+      [
+        "QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB", "Runtime", "duckmesh",
+      ]),
     tests("ControlToolTests", ["ControlTool", "HTTPClient"]),
     tests("ServerTests", ["Server", "HTTPClient", "SimdJSON"]),
     tests("TidyTests", []),
