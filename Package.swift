@@ -126,7 +126,7 @@ let package = Package(
       "Server", in: "Service",
       ["API", "Configuration", "SQLiteStore", "ObjectStore", "QueryWorker", "WorkerPool"]),
     swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "SimdJSON"]),
-    program("duckmesh", ["Server"]),
+    program("duckmesh", ["Server", "QueryWorker"]),
     program("duckmeshctl", ["ControlTool"]),
 
     // Tests, in the same order.
@@ -140,7 +140,10 @@ let package = Package(
     tests(
       "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
     tests(
-      "QueryWorkerTests", ["QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB"]),
+      "QueryWorkerTests",
+      [
+        "QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB", "Runtime", "duckmesh",
+      ]),
     tests("ControlToolTests", ["ControlTool", "HTTPClient"]),
     tests("ServerTests", ["Server", "HTTPClient", "SimdJSON"]),
     tests("TidyTests", []),
