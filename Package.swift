@@ -134,7 +134,7 @@ let package = Package(
     tests("DuckDBTests", ["DuckDB", "Rendering"]),
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
-    tests("EdgeTests", ["Edge", "SimdJSON", "DuckDB", "Digest"]),
+    tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),
     tests("ConsistencyTests", ["Consistency"]),
     tests("StoreConformanceTests", ["SQLiteStore", "Catalog", "IngestBus", "ObjectStore"]),
     tests(
