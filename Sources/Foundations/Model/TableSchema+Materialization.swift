@@ -1,0 +1,55 @@
+extension TableSchema {
+  /// The typed columns as a SELECT list over `materializationSource`.
+  ///
+  /// Each expression carries its column's name. Payloads must be those that the edge hands on: it
+  /// has checked every value and has put decimals, large numbers and JSON into strings where a
+  /// JSON number would lose digits, so that no cast here can fail or round.
+  package var materializationProjection: String {
+    columns.map { column in
+      let name = SQLText.identifier(column.name)
+      return "\(Self.expression(for: column)) AS \(name)"
+    }.joined(separator: ", ")
+  }
+
+  /// The FROM item for `materializationProjection`.
+  ///
+  /// - Parameter relation: SQL of a relation with the columns `position BIGINT` and
+  ///   `payload VARCHAR`. `materialization.position` can be selected or ordered by beside the
+  ///   projection.
+  package func materializationSource(over relation: String) -> String {
+    let members = columns.map { "\"\($0.name)\":\"\($0.type.transformName)\"" }
+    let structure = SQLText.literal("{" + members.joined(separator: ",") + "}")
+    return """
+      (SELECT position, payload, json_transform(payload, \(structure)) AS record \
+      FROM \(relation)) AS materialization
+      """
+  }
+
+  private static func expression(for column: ColumnDefinition) -> String {
+    let field = "materialization.record.\(SQLText.identifier(column.name))"
+    let value =
+      switch column.type {
+      case .decimal, .json: "CAST(\(field) AS \(column.type.sqlName))"
+      case .blob: "from_base64(\(field))"
+      default: field
+      }
+    guard let defaultValue = column.defaultValue else { return value }
+    // json_transform gives NULL for a null and for no member; only the latter takes the default.
+    let path = SQLText.literal("$.\(SQLText.identifier(column.name))")
+    let isMissing = "json_type(materialization.payload, \(path)) IS NULL"
+    return """
+      CASE WHEN \(field) IS NULL AND \(isMissing) THEN \(defaultValue.sql(as: column.type)) \
+      ELSE \(value) END
+      """
+  }
+}
+
+extension ColumnType {
+  /// The type that `json_transform` reads; the projection casts where it differs.
+  fileprivate var transformName: String {
+    switch self {
+    case .decimal, .blob, .json: "VARCHAR"
+    default: sqlName
+    }
+  }
+}

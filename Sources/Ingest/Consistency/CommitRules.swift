@@ -1,0 +1,87 @@
+import Model
+
+/// What a commit claims for one tenant: the right to move the watermark from one token to another.
+package struct TenantFence: Sendable, Equatable {
+  package let tenant: TenantID
+  package let epoch: LeaseEpoch
+  /// The watermark on which the batch was built.
+  package let from: VisibilityToken
+  /// The watermark that the commit establishes.
+  package let to: VisibilityToken
+
+  package init(tenant: TenantID, epoch: LeaseEpoch, from: VisibilityToken, to: VisibilityToken) {
+    self.tenant = tenant
+    self.epoch = epoch
+    self.from = from
+    self.to = to
+  }
+}
+
+/// What became of one table's events in one commit.
+///
+/// The counts together are the events of that table with tokens in `fence.from + 1 … fence.to`.
+package struct LedgerCounts: Sendable, Equatable {
+  package var inserted: Int64
+  package var superseded: Int64
+  package var noOperation: Int64
+  package var deadLettered: Int64
+
+  package init(
+    inserted: Int64 = 0, superseded: Int64 = 0, noOperation: Int64 = 0, deadLettered: Int64 = 0
+  ) {
+    self.inserted = inserted
+    self.superseded = superseded
+    self.noOperation = noOperation
+    self.deadLettered = deadLettered
+  }
+
+  package var total: Int64 { inserted + superseded + noOperation + deadLettered }
+
+  package static func + (left: Self, right: Self) -> Self {
+    Self(
+      inserted: left.inserted + right.inserted, superseded: left.superseded + right.superseded,
+      noOperation: left.noOperation + right.noOperation,
+      deadLettered: left.deadLettered + right.deadLettered)
+  }
+}
+
+/// The rules that every commit of events is held against inside its transaction.
+package enum CommitRules {
+  package enum Refusal: Sendable, Equatable {
+    /// The lease is not held any more, or another commit has moved the watermark.
+    case fenced
+    /// The ledger does not account for exactly the tokens that the watermark passes.
+    case unaccountedTokens(expected: Int64, found: Int64)
+    /// The rows of the files differ from the rows that the ledger says were inserted.
+    case rowsDiffer(ledger: Int64, files: Int64)
+  }
+
+  /// Checks one tenant's part of a commit against the state read under lock.
+  ///
+  /// - Parameters:
+  ///   - watermark: the tenant's committed watermark.
+  ///   - head: the tenant's last issued token.
+  ///   - ledger: what the commit says became of the events, summed over the tenant's tables.
+  ///   - fileRows: rows in the files the commit adds for the tenant.
+  package static func check(
+    _ fence: TenantFence, owner: OwnerID, lease: LeaseState, watermark: VisibilityToken,
+    head: VisibilityToken, ledger: LedgerCounts, fileRows: Int64, now: Timestamp
+  ) -> Refusal? {
+    guard LeaseRules.isHeld(lease, by: owner, epoch: fence.epoch, now: now),
+      watermark == fence.from, fence.to >= fence.from, fence.to <= head
+    else { return .fenced }
+    let passed = fence.to.rawValue - fence.from.rawValue
+    guard ledger.total == passed else {
+      return .unaccountedTokens(expected: passed, found: ledger.total)
+    }
+    guard ledger.inserted == fileRows else {
+      return .rowsDiffer(ledger: ledger.inserted, files: fileRows)
+    }
+    return nil
+  }
+
+  /// A snapshot's time: the clock's, but always later than the snapshot before it.
+  package static func snapshotTime(now: Timestamp, previous: Timestamp) -> Timestamp {
+    max(now, Timestamp(microseconds: previous.microseconds + 1))
+  }
+}

@@ -1,1 +1,0 @@
-// Consistency: to be filled.

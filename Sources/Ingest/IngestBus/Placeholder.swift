@@ -1,1 +1,0 @@
-// IngestBus: to be filled.

@@ -1,1 +1,0 @@
-// Digest: to be filled.

@@ -1,1 +1,0 @@
-// SimdJSON: to be filled.

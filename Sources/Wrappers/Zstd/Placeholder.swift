@@ -1,1 +1,0 @@
-// Zstd: to be filled.

@@ -1,0 +1,42 @@
+import CZstd
+
+/// Whole-buffer compression with Zstandard (RFC 8878).
+package enum Zstd {
+  package enum Failure: Error, Equatable {
+    /// The bytes are not one whole Zstandard frame.
+    case damaged
+    /// The frame says it is larger than the caller allows, or does not say.
+    case tooLarge
+  }
+
+  /// Compresses `bytes` as one frame that records its decompressed size.
+  ///
+  /// - Parameter level: 1 is the fastest of zstd's ordinary levels.
+  package static func compress(_ bytes: [UInt8], level: Int32 = 1) -> [UInt8] {
+    let bound = ZSTD_compressBound(bytes.count)
+    return [UInt8](unsafeUninitializedCapacity: bound) { target, count in
+      let written = ZSTD_compress(target.baseAddress, bound, bytes, bytes.count, level)
+      // With a target of compressBound bytes only an allocation failure is left.
+      precondition(ZSTD_isError(written) == 0, "zstd ran out of memory")
+      count = written
+    }
+  }
+
+  /// Decompresses one frame made by `compress`.
+  ///
+  /// - Parameter limit: the largest decompressed size accepted, in bytes.
+  package static func decompress(_ frame: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
+    let size = ZSTD_getFrameContentSize(frame, frame.count)
+    // The two highest values mean "unknown" and "error".
+    guard size < UInt64.max - 1 else { throw .damaged }
+    guard size <= UInt64(limit) else { throw .tooLarge }
+    var failed = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: Int(size)) { target, count in
+      let written = ZSTD_decompress(target.baseAddress, Int(size), frame, frame.count)
+      failed = ZSTD_isError(written) != 0 || written != Int(size)
+      count = failed ? 0 : written
+    }
+    guard !failed else { throw .damaged }
+    return bytes
+  }
+}
