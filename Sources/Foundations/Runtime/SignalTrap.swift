@@ -34,7 +34,11 @@ package final class SignalTrap: Sendable {
           endAtOnce(128 + number)
         }
       }
+      let registered = DispatchSemaphore(value: 0)
+      source.setRegistrationHandler { registered.signal() }
       source.activate()
+      // Registration happens on another thread; a signal before it would be lost.
+      registered.wait()
       return source
     }
   }
