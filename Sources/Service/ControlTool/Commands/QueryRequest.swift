@@ -1,5 +1,5 @@
 /// Makes the body of a query request from the options.
-enum QueryRequest {
+package enum QueryRequest {
   /// - Throws: `usage`, `unreadableInput`.
   static func body(_ invocation: Invocation) throws(ToolFailure) -> JSONValue {
     let arguments = invocation.arguments
@@ -34,7 +34,7 @@ enum QueryRequest {
   }
 
   /// `NAME=VALUE`; nil when it is not of that form.
-  static func param(_ text: String) -> JSONValue.Member? {
+  package static func param(_ text: String) -> JSONValue.Member? {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, !parts[0].isEmpty else { return nil }
     let value: JSONValue

@@ -5,9 +5,9 @@ import Zlib
 ///
 /// Compression is recognised by the first two bytes, not by the name. A regular file can be read
 /// again from its start. Confined to one thread.
-final class ByteSource {
+package final class ByteSource {
   /// As messages name it.
-  let name: String
+  package let name: String
   /// Told of all content from now on.
   var digest: ContentDigest?
   private let descriptor: Int32
@@ -22,7 +22,7 @@ final class ByteSource {
   /// Opens a file, or takes over standard input for `-`.
   ///
   /// - Throws: `unreadableInput`.
-  init(path: String, standardInput: Int32) throws(ToolFailure) {
+  package init(path: String, standardInput: Int32) throws(ToolFailure) {
     if path == "-" {
       name = "standard input"
       descriptor = standardInput
@@ -50,12 +50,12 @@ final class ByteSource {
   }
 
   /// Whether the same bytes can be read a second time.
-  var isRereadable: Bool {
+  package var isRereadable: Bool {
     initialStatus != nil
   }
 
   /// Bytes as stored, compressed or not; nil when only reading to the end can tell.
-  var storedByteCount: Int? {
+  package var storedByteCount: Int? {
     initialStatus.map { Int($0.st_size) }
   }
 
@@ -63,7 +63,7 @@ final class ByteSource {
   ///
   /// - Throws: `unreadableInput`, also for gzip data that is damaged or cut short and for a file
   ///   that was changed since it was opened.
-  func read(into output: UnsafeMutableRawBufferPointer) throws(ToolFailure) -> Int {
+  package func read(into output: UnsafeMutableRawBufferPointer) throws(ToolFailure) -> Int {
     let count = try readContent(into: output)
     digest?.update(UnsafeRawBufferPointer(rebasing: output[..<count]))
     return count
@@ -86,7 +86,7 @@ final class ByteSource {
   /// Starts again from the first byte. Only for a source that is rereadable.
   ///
   /// - Throws: `unreadableInput`.
-  func rewind() throws(ToolFailure) {
+  package func rewind() throws(ToolFailure) {
     guard lseek(descriptor, 0, SEEK_SET) == 0 else {
       throw unreadable(String(cString: strerror(errno)))
     }

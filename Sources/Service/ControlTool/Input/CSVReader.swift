@@ -1,5 +1,5 @@
 /// Reads CSV records one after another from a source, with bounded memory.
-final class CSVReader {
+package final class CSVReader {
   private let buffer: RecordBuffer
   private var scanner: CSVScanner
   private let sourceName: String
@@ -7,7 +7,7 @@ final class CSVReader {
   private var nextLine = 1
 
   /// Passes over a byte order mark.
-  init(_ source: ByteSource, delimiter: UInt8) throws(ToolFailure) {
+  package init(_ source: ByteSource, delimiter: UInt8) throws(ToolFailure) {
     buffer = RecordBuffer(source)
     scanner = CSVScanner(delimiter: delimiter)
     sourceName = source.name
@@ -15,12 +15,12 @@ final class CSVReader {
   }
 
   /// Content bytes before the end of the current record.
-  var consumedByteCount: Int { buffer.consumedByteCount }
+  package var consumedByteCount: Int { buffer.consumedByteCount }
 
   /// Lends the next record and the line at which it starts, from 1; nil at the end. Blank lines are passed over.
   ///
   /// - Throws: `badRow` for text that is no CSV, `unreadableInput`.
-  func next<Value>(
+  package func next<Value>(
     _ body: (UnsafeBufferPointer<UInt8>, [CSVScanner.Field], _ line: Int) throws(ToolFailure) ->
       Value
   ) throws(ToolFailure) -> Value? {
