@@ -81,9 +81,9 @@ struct IngestTests {
   @Test("requests refused for a while, and answers that were lost, add no row twice")
   func faults() async throws {
     let mesh = FakeMesh(fault: { number in
-      switch number % 3 {
-      case 0: .refuse(status: 429, code: "QUEUE_FULL", retryAfterSeconds: nil)
-      case 1: .loseAnswer
+      switch number {
+      case 0, 2, 4: .refuse(status: 429, code: "QUEUE_FULL", retryAfterSeconds: nil)
+      case 1, 3, 5: .loseAnswer
       default: .none
       }
     })
@@ -268,6 +268,52 @@ struct IngestTests {
     #expect(first.errors.contains("run the same command again"))
     #expect(second.exitCode == .done)
     #expect(mesh.records.compactMap { $0.payload["id"]?.integer }.sorted() == Array(1...500))
+  }
+
+  @Test("a stream that pauses has what came so far sent, without waiting for a full batch")
+  func pausingStream() async throws {
+    let pipe = Mutex<InputPipe?>(nil)
+    // The stream goes on only once its first rows have reached the server.
+    let mesh = FakeMesh(onIngest: { number in
+      guard number == 0 else { return }
+      pipe.withLock { pipe in
+        pipe?.write("{\"id\":3}\n")
+        pipe?.end()
+      }
+    })
+    mesh.addTable("t", [("id", "BIGINT")])
+    let outcome = try await mesh.serve { url in
+      try await runTool(
+        ["ingest", "t", "-", "--format", "ndjson", "--key", "id"], url: url, input: nil,
+        onStart: { started in
+          started.write("{\"id\":1}\n{\"id\":2}\n")
+          pipe.withLock { $0 = started }
+        })
+    }
+    #expect(outcome.exitCode == .done, "\(outcome.errors)")
+    #expect(mesh.ingestBodies.map { $0["records"]?.array?.count } == [2, 1])
+  }
+
+  @Test(
+    "Ctrl-C ends the waiting for a stream that gives nothing",
+    arguments: [
+      StopSignal.Reason.interrupted, .terminated,
+    ])
+  func silentStream(reason: StopSignal.Reason) async throws {
+    let stop = StopSignal()
+    let mesh = FakeMesh(onIngest: { _ in stop.stop(reason) })
+    mesh.addTable("t", [("id", "BIGINT")])
+    let pipe = Mutex<InputPipe?>(nil)
+    let outcome = try await mesh.serve { url in
+      try await runTool(
+        ["ingest", "t", "-", "--format", "ndjson", "--key", "id"], url: url, input: nil, stop: stop,
+        onStart: { started in
+          started.write("{\"id\":1}\n")
+          pipe.withLock { $0 = started }
+        })
+    }
+    pipe.withLock { $0?.end() }
+    #expect(outcome.exitCode == (reason == .interrupted ? .interrupted : .terminated))
   }
 
   @Test("keys loaded before with other contents are explained")

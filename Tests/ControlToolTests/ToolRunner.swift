@@ -11,26 +11,39 @@ struct ToolOutcome: Sendable {
 }
 
 /// Runs the tool as the program does, on a thread of its own.
+///
+/// Without `input` its standard input stays open for what `onStart` arranges.
 func runTool(
-  _ arguments: [String], url: String = "http://127.0.0.1:9", input: String = "",
-  environment: [String: String] = [:], stop: StopSignal = StopSignal(), isTerminal: Bool = false
+  _ arguments: [String], url: String = "http://127.0.0.1:9", input: String? = "",
+  environment: [String: String] = [:], stop: StopSignal = StopSignal(), isTerminal: Bool = false,
+  outputIsClosed: Bool = false, onStart: (InputPipe) -> Void = { _ in }
 ) async throws -> ToolOutcome {
   let output = Collector()
   let errors = Collector()
-  let pipe = try InputPipe(input)
+  let pipe = try InputPipe()
+  if let input {
+    pipe.write(input)
+    pipe.end()
+  }
+  onStart(pipe)
   let environment = environment.merging(["DUCKMESH_URL": url]) { given, _ in given }
   let exitCode = await withCheckedContinuation { continuation in
     DispatchQueue(label: "tool").async {
       let console = Console(
-        input: pipe.readEnd, output: output.writer(), errors: errors.writer(),
+        input: pipe.readEnd, output: outputIsClosed ? closedWriter : output.writer(),
+        errors: errors.writer(),
         outputIsTerminal: isTerminal)
       let exitCode = ControlTool.run(
         arguments, environment: environment, console: console, stop: stop)
-      pipe.close()
       continuation.resume(returning: exitCode)
     }
   }
   return ToolOutcome(exitCode: exitCode, output: output.text, errors: errors.text)
+}
+
+/// A pipe whose reader has gone.
+private let closedWriter = OutputWriter {
+  (_: UnsafeRawBufferPointer) throws(OutputWriter.Failure) in throw .closed
 }
 
 /// Keeps what was written.
@@ -46,26 +59,33 @@ final class Collector: Sendable {
   var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
 }
 
-/// Standard input with a text in it, written by a thread of its own.
+/// Standard input as a pipe.
 final class InputPipe: Sendable {
   struct SetupFailure: Error {}
 
   let readEnd: Int32
+  private let writeEnd: Int32
 
-  init(_ text: String) throws {
+  init() throws {
     var ends: [Int32] = [0, 0]
     guard pipe(&ends) == 0 else { throw SetupFailure() }
     readEnd = ends[0]
-    let writeEnd = ends[1]
-    DispatchQueue(label: "input").async {
-      let bytes = Array(text.utf8)
-      _ = bytes.withUnsafeBytes { write(writeEnd, $0.baseAddress, $0.count) }
-      Glibc.close(writeEnd)
-    }
+    writeEnd = ends[1]
   }
 
-  func close() {
-    Glibc.close(readEnd)
+  deinit {
+    close(readEnd)
+  }
+
+  /// Writes a text that fits the pipe.
+  func write(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = bytes.withUnsafeBytes { Glibc.write(writeEnd, $0.baseAddress, $0.count) }
+  }
+
+  /// The reader meets the end. Called once.
+  func end() {
+    close(writeEnd)
   }
 }
 

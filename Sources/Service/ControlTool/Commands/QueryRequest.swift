@@ -62,7 +62,8 @@ package enum QueryRequest {
   private static func sql(_ invocation: Invocation) throws(ToolFailure) -> String {
     let word = invocation.arguments.positionals[0]
     guard word == "-" else { return word }
-    let source = try ByteSource(path: "-", standardInput: invocation.console.input)
+    let source = try ByteSource(
+      path: "-", standardInput: invocation.console.input, stop: invocation.stop)
     let bytes = try source.readAll(maximumBytes: 1_048_576)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw .unreadableInput(name: source.name, reason: "not UTF-8")

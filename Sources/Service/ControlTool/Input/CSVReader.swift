@@ -7,12 +7,17 @@ package final class CSVReader {
   private var nextLine = 1
 
   /// Passes over a byte order mark.
-  package init(_ source: ByteSource, delimiter: UInt8) throws(ToolFailure) {
-    buffer = RecordBuffer(source)
+  package init(
+    _ source: ByteSource, delimiter: UInt8, bufferBytes: Int = 1_048_576
+  ) throws(ToolFailure) {
+    buffer = RecordBuffer(source, byteCount: bufferBytes)
     scanner = CSVScanner(delimiter: delimiter)
     sourceName = source.name
     try buffer.skipByteOrderMark()
   }
+
+  /// Whether the next record has yet to come from a stream that gives nothing just now.
+  var isWaiting: Bool { buffer.isWaiting }
 
   /// Content bytes before the end of the current record.
   package var consumedByteCount: Int { buffer.consumedByteCount }

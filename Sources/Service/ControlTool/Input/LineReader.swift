@@ -6,11 +6,14 @@ package final class LineReader {
   private var line = 0
 
   /// Passes over a byte order mark.
-  package init(_ source: ByteSource) throws(ToolFailure) {
-    buffer = RecordBuffer(source)
+  package init(_ source: ByteSource, bufferBytes: Int = 1_048_576) throws(ToolFailure) {
+    buffer = RecordBuffer(source, byteCount: bufferBytes)
     sourceName = source.name
     try buffer.skipByteOrderMark()
   }
+
+  /// Whether the next record has yet to come from a stream that gives nothing just now.
+  var isWaiting: Bool { buffer.isWaiting }
 
   /// Content bytes before the end of the current line.
   package var consumedByteCount: Int { buffer.consumedByteCount }
