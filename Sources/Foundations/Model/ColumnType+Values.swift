@@ -36,9 +36,8 @@ extension ColumnType {
     case .json: return .quotedText
     case .boolean: return kind == .boolean ? .unchanged : .refused
     case .varchar: return kind == .string && !containsNUL ? .unchanged : .refused
-    case .float, .double:
-      guard kind == .integer || kind == .real else { return .refused }
-      return FloatingPointText.isFinite(text, single: self == .float) ? .unchanged : .refused
+    case .float: return Self.judgeFloatingPoint(kind, text, single: true)
+    case .double: return Self.judgeFloatingPoint(kind, text, single: false)
     case .decimal(let precision, let scale):
       return Self.judgeDecimal(kind, text, precision: precision, scale: scale)
     case .ubigint where kind == .string:
@@ -59,6 +58,13 @@ extension ColumnType {
     case .uuid: BinaryText.isUUID(text)
     default: BinaryText.isBase64(text)
     }
+  }
+
+  private static func judgeFloatingPoint(
+    _ kind: ValueKind, _ text: UnsafeRawBufferPointer, single: Bool
+  ) -> ValueVerdict {
+    guard kind == .integer || kind == .real else { return .refused }
+    return FloatingPointText.isFinite(text, single: single) ? .unchanged : .refused
   }
 
   private func judgeInteger(_ kind: ValueKind, _ text: UnsafeRawBufferPointer) -> ValueVerdict {

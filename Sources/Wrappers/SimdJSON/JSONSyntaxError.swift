@@ -1,7 +1,7 @@
 import CSimdJSON
 
 /// Why a text is not JSON that this wrapper takes.
-package struct JSONSyntaxError: Error, Equatable, Sendable {
+@usableFromInline package struct JSONSyntaxError: Error, Equatable, Sendable {
   package enum Reason: Sendable {
     case empty
     case invalidUTF8
