@@ -6,15 +6,15 @@ package enum BusError: Error, Equatable, Sendable {
   case storageFull
   /// The call was sent and its outcome is not known; publishing again is safe, the keys answer.
   case outcomeUnknown(reason: String)
-  /// A stored segment cannot be read back: the catalog is damaged.
-  case damagedSegment(tenant: Int64, firstToken: Int64)
+  /// What is stored contradicts itself or cannot be read back.
+  case damaged(reason: String)
   /// The bus is closed.
   case closed
 
   /// Whether the call certainly changed nothing.
   package var isCertainlyNotApplied: Bool {
     switch self {
-    case .unavailable, .storageFull, .damagedSegment, .closed: true
+    case .unavailable, .storageFull, .damaged, .closed: true
     case .outcomeUnknown: false
     }
   }

@@ -15,16 +15,9 @@ package struct SegmentBody: Sendable, Equatable {
   }
 }
 
-/// What an event asks for.
-package enum EventOperation: UInt8, Sendable {
-  case insert = 0
-  case upsert = 1
-  case delete = 2
-}
-
 /// One event as it travels over the bus.
 package struct EventRecord: Sendable, Equatable {
-  package var operation: EventOperation
+  package var operation: IngestOperation
   /// The client's key, UTF-8.
   package var idempotencyKey: [UInt8]
   /// The JSON object that the edge has validated.
@@ -33,7 +26,7 @@ package struct EventRecord: Sendable, Equatable {
   package var rejection: String?
 
   package init(
-    operation: EventOperation, idempotencyKey: [UInt8], payload: [UInt8], rejection: String? = nil
+    operation: IngestOperation, idempotencyKey: [UInt8], payload: [UInt8], rejection: String? = nil
   ) {
     self.operation = operation
     self.idempotencyKey = idempotencyKey
@@ -125,7 +118,7 @@ package enum SegmentCodec {
     run.records.reserveCapacity(Int(recordCount))
     for _ in 0..<recordCount {
       guard let flags = reader.byte(), flags < 8,
-        let operation = EventOperation(rawValue: flags & 3), let key = reader.counted(),
+        let operation = IngestOperation(rawValue: flags & 3), let key = reader.counted(),
         let payload = reader.counted()
       else { throw .damaged }
       var record = EventRecord(

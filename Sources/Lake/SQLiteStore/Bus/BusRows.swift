@@ -10,12 +10,6 @@ struct ConsumerRow {
 
   static func read(
     _ tenant: TenantID, _ connection: SQLiteConnection
-  ) throws(BusError) -> ConsumerRow? {
-    try mappingErrors { () throws(SQLiteError) in try read(tenant, connection) }
-  }
-
-  static func read(
-    _ tenant: TenantID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> ConsumerRow? {
     let statement = try connection.statement(
       "SELECT watermark, epoch, owner, leased_until FROM duckmesh_consumer WHERE tenant_id = ?"
@@ -31,13 +25,11 @@ struct ConsumerRow {
 
   static func writeLease(
     _ lease: LeaseState, tenant: TenantID, _ connection: SQLiteConnection
-  ) throws(BusError) {
-    try mappingErrors { () throws(SQLiteError) in
-      try connection.statement(
-        "UPDATE duckmesh_consumer SET epoch = ?, owner = ?, leased_until = ? WHERE tenant_id = ?"
-      ).bind(lease.epoch.rawValue, at: 1).bind(lease.owner?.rawValue, at: 2)
-        .bind(lease.leasedUntil.microseconds, at: 3).bind(tenant.rawValue, at: 4).run()
-    }
+  ) throws(SQLiteError) {
+    try connection.statement(
+      "UPDATE duckmesh_consumer SET epoch = ?, owner = ?, leased_until = ? WHERE tenant_id = ?"
+    ).bind(lease.epoch.rawValue, at: 1).bind(lease.owner?.rawValue, at: 2)
+      .bind(lease.leasedUntil.microseconds, at: 3).bind(tenant.rawValue, at: 4).run()
   }
 }
 

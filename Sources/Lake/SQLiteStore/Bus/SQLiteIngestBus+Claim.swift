@@ -12,7 +12,7 @@ extension SQLiteIngestBus {
     guard !held.isEmpty else { return [] }
     // Read apart from the writer's turn: what is read cannot change, since only the holder of the
     // lease moves the watermark and acknowledges.
-    return try await database.read(failure: BusError.init) { (connection) throws(BusError) in
+    return try await read { (connection) throws(SQLiteError) in
       var reader = SegmentReader(limit: limit, connection: connection)
       return try reader.read(held)
     }
@@ -29,7 +29,7 @@ extension SQLiteIngestBus {
     let comfortable = { (lease: LeaseState, now: Timestamp) in
       lease.owner == owner && lease.leasedUntil > now.adding(milliseconds: leaseMs / 2)
     }
-    let known = try await database.read(failure: BusError.init) { (connection) throws(BusError) in
+    let known = try await read { (connection) throws(SQLiteError) in
       var rows: [(TenantID, ConsumerRow)] = []
       for tenant in tenants {
         if let row = try ConsumerRow.read(tenant, connection) { rows.append((tenant, row)) }
@@ -39,7 +39,7 @@ extension SQLiteIngestBus {
     if known.allSatisfy({ comfortable($0.1.lease, clock.lease()) }) {
       return known.map { HeldLease(tenant: $0.0, epoch: $0.1.lease.epoch) }
     }
-    return try await database.write(failure: BusError.init) { (connection) throws(BusError) in
+    return try await write { (connection) throws(SQLiteError) in
       let now = clock.lease()
       var held: [HeldLease] = []
       for (tenant, _) in known {
@@ -71,7 +71,7 @@ private struct SegmentReader {
     self.connection = connection
   }
 
-  mutating func read(_ leases: [HeldLease]) throws(BusError) -> [TenantClaim] {
+  mutating func read(_ leases: [HeldLease]) throws(SQLiteError) -> [TenantClaim] {
     var claims: [TenantClaim] = []
     for lease in leases {
       guard bytes < limit.bytes, records < limit.records else { break }
@@ -89,25 +89,23 @@ private struct SegmentReader {
 
   private mutating func segments(
     of tenant: TenantID, after watermark: VisibilityToken
-  ) throws(BusError) -> [Segment] {
-    let rows = try mappingErrors { () throws(SQLiteError) in
-      try connection.statement(
-        """
-        SELECT first_token, last_token, record_count, byte_count, published_at, skipped, body
-        FROM duckmesh_segment WHERE tenant_id = ? AND first_token > ? ORDER BY first_token
-        """
-      ).bind(tenant.rawValue, at: 1).bind(watermark.rawValue, at: 2)
-    }
+  ) throws(SQLiteError) -> [Segment] {
+    let rows = try connection.statement(
+      """
+      SELECT first_token, last_token, record_count, byte_count, published_at, skipped, body
+      FROM duckmesh_segment WHERE tenant_id = ? AND first_token > ? ORDER BY first_token
+      """
+    ).bind(tenant.rawValue, at: 1).bind(watermark.rawValue, at: 2)
     defer { rows.reset() }
     var segments: [Segment] = []
     var expected = watermark.advanced(by: 1)
     while bytes < limit.bytes, records < limit.records,
-      try mappingErrors({ () throws(SQLiteError) in try rows.step() })
+      try rows.step()
     {
       let segment = try segment(rows, tenant: tenant)
       // The invariant of dense tokens, checked where it would do harm: a gap would be skipped.
       guard segment.firstToken == expected else {
-        throw .damagedSegment(tenant: tenant.rawValue, firstToken: expected.rawValue)
+        throw .corrupt(message: "no segment begins at the token after the watermark")
       }
       expected = segment.lastToken.advanced(by: 1)
       bytes += segment.body.byteCount
@@ -119,9 +117,9 @@ private struct SegmentReader {
 
   private func segment(
     _ row: SQLiteStatement, tenant: TenantID
-  ) throws(BusError) -> Segment {
+  ) throws(SQLiteError) -> Segment {
     guard let skipped = SkipList.decode(row.bytes(5)) else {
-      throw .damagedSegment(tenant: tenant.rawValue, firstToken: row.int64(0))
+      throw .corrupt(message: "a segment's skip list cannot be read")
     }
     return Segment(
       firstToken: VisibilityToken(row.int64(0)), lastToken: VisibilityToken(row.int64(1)),

@@ -6,15 +6,13 @@ import SQLite
 extension SQLiteIngestBus {
   package func publish(_ group: PublishGroup) async throws(BusError) -> [PublishOutcome] {
     let clock = database.clock
-    return try await database.write(failure: BusError.init) { (connection) throws(BusError) in
+    return try await write { (connection) throws(SQLiteError) in
       let now = clock.wall()
       var outcomes: [PublishOutcome] = []
       outcomes.reserveCapacity(group.requestCount)
       for batch in group.tenants {
-        outcomes += try mappingErrors { () throws(SQLiteError) in
-          var transaction = TenantPublish(batch: batch, now: now, connection: connection)
-          return try transaction.run()
-        }
+        var transaction = TenantPublish(batch: batch, now: now, connection: connection)
+        outcomes += try transaction.run()
       }
       return outcomes
     }

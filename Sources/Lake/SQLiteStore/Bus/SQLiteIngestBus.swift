@@ -13,8 +13,7 @@ package struct SQLiteIngestBus: IngestBus {
     owner: OwnerID, claims: [(tenant: TenantID, epoch: LeaseEpoch)], leaseMs: Int
   ) async throws(BusError) -> [TenantID] {
     let clock = database.clock
-    return try await database.write(failure: BusError.init) {
-      (connection) throws(BusError) in
+    return try await write { (connection) throws(SQLiteError) in
       let now = clock.lease()
       var kept: [TenantID] = []
       for claim in claims {
@@ -32,18 +31,16 @@ package struct SQLiteIngestBus: IngestBus {
   package func acknowledge(
     _ watermarks: [(tenant: TenantID, through: VisibilityToken)]
   ) async throws(BusError) {
-    try await database.write(failure: BusError.init) { (connection) throws(BusError) in
-      try mappingErrors { () throws(SQLiteError) in
-        for (tenant, through) in watermarks {
-          // The committed watermark bounds it whatever the caller says: an event leaves the bus
-          // only after a snapshot holds it.
-          try connection.statement(
-            """
-            DELETE FROM duckmesh_segment WHERE tenant_id = ?1 AND last_token <= min(?2,
-              (SELECT watermark FROM duckmesh_consumer WHERE tenant_id = ?1))
-            """
-          ).bind(tenant.rawValue, at: 1).bind(through.rawValue, at: 2).run()
-        }
+    try await write { (connection) throws(SQLiteError) in
+      for (tenant, through) in watermarks {
+        // The committed watermark bounds it whatever the caller says: an event leaves the bus
+        // only after a snapshot holds it.
+        try connection.statement(
+          """
+          DELETE FROM duckmesh_segment WHERE tenant_id = ?1 AND last_token <= min(?2,
+            (SELECT watermark FROM duckmesh_consumer WHERE tenant_id = ?1))
+          """
+        ).bind(tenant.rawValue, at: 1).bind(through.rawValue, at: 2).run()
       }
     }
   }
@@ -52,7 +49,7 @@ package struct SQLiteIngestBus: IngestBus {
     owner: OwnerID, claims: [(tenant: TenantID, epoch: LeaseEpoch)], reason: ReleaseReason
   ) async throws(BusError) {
     let clock = database.clock
-    try await database.write(failure: BusError.init) { (connection) throws(BusError) in
+    try await write { (connection) throws(SQLiteError) in
       let now = clock.lease()
       for claim in claims {
         guard let row = try ConsumerRow.read(claim.tenant, connection),
@@ -66,16 +63,13 @@ package struct SQLiteIngestBus: IngestBus {
 
   package func requeueExpired() async throws(BusError) -> [TenantID] {
     let clock = database.clock
-    return try await database.write(failure: BusError.init) { (connection) throws(BusError) in
+    return try await write { (connection) throws(SQLiteError) in
       let now = clock.lease()
-      let expired = try mappingErrors { () throws(SQLiteError) in
-        let statement = try connection.statement(
-          "SELECT tenant_id FROM duckmesh_consumer WHERE owner IS NOT NULL AND leased_until <= ?"
-        ).bind(now.microseconds, at: 1)
-        var tenants: [TenantID] = []
-        while try statement.step() { tenants.append(TenantID(statement.int64(0))) }
-        return tenants
-      }
+      let statement = try connection.statement(
+        "SELECT tenant_id FROM duckmesh_consumer WHERE owner IS NOT NULL AND leased_until <= ?"
+      ).bind(now.microseconds, at: 1)
+      var expired: [TenantID] = []
+      while try statement.step() { expired.append(TenantID(statement.int64(0))) }
       for tenant in expired {
         guard let row = try ConsumerRow.read(tenant, connection) else { continue }
         try ConsumerRow.writeLease(LeaseRules.fencedOff(row.lease), tenant: tenant, connection)
@@ -85,38 +79,48 @@ package struct SQLiteIngestBus: IngestBus {
   }
 
   package func backlog() async throws(BusError) -> [TenantBacklog] {
-    try await database.read(failure: BusError.init) { (connection) throws(BusError) in
-      try mappingErrors { () throws(SQLiteError) in
-        let statement = try connection.statement(
-          """
-          SELECT h.tenant_id, h.head, c.watermark, min(s.published_at), sum(s.byte_count)
-          FROM duckmesh_head h JOIN duckmesh_consumer c USING (tenant_id)
-          JOIN duckmesh_segment s ON s.tenant_id = h.tenant_id AND s.first_token > c.watermark
-          WHERE h.head > c.watermark GROUP BY h.tenant_id
-          """)
-        var tenants: [TenantBacklog] = []
-        while try statement.step() {
-          tenants.append(
-            TenantBacklog(
-              tenant: TenantID(statement.int64(0)), head: VisibilityToken(statement.int64(1)),
-              watermark: VisibilityToken(statement.int64(2)),
-              oldestPublishedAt: Timestamp(microseconds: statement.int64(3)),
-              bytes: Int(statement.int64(4))))
-        }
-        return tenants
+    try await read { (connection) throws(SQLiteError) in
+      let statement = try connection.statement(
+        """
+        SELECT h.tenant_id, h.head, c.watermark, min(s.published_at), sum(s.byte_count)
+        FROM duckmesh_head h JOIN duckmesh_consumer c USING (tenant_id)
+        JOIN duckmesh_segment s ON s.tenant_id = h.tenant_id AND s.first_token > c.watermark
+        WHERE h.head > c.watermark GROUP BY h.tenant_id
+        """)
+      var tenants: [TenantBacklog] = []
+      while try statement.step() {
+        tenants.append(
+          TenantBacklog(
+            tenant: TenantID(statement.int64(0)), head: VisibilityToken(statement.int64(1)),
+            watermark: VisibilityToken(statement.int64(2)),
+            oldestPublishedAt: Timestamp(microseconds: statement.int64(3)),
+            bytes: Int(statement.int64(4))))
       }
+      return tenants
     }
   }
 
   package func receipts(for keys: [KeyHash]) async throws(BusError) -> [KeyReceipt?] {
-    try await database.read(failure: BusError.init) { (connection) throws(BusError) in
-      try mappingErrors { () throws(SQLiteError) in
-        var receipts: [KeyReceipt?] = []
-        receipts.reserveCapacity(keys.count)
-        for key in keys { receipts.append(try KeyRow.read(key, connection)) }
-        return receipts
-      }
+    try await read { (connection) throws(SQLiteError) in
+      var receipts: [KeyReceipt?] = []
+      receipts.reserveCapacity(keys.count)
+      for key in keys { receipts.append(try KeyRow.read(key, connection)) }
+      return receipts
     }
+  }
+}
+
+extension SQLiteIngestBus {
+  func write<Value: Sendable>(
+    _ body: @escaping @Sendable (SQLiteConnection) throws(SQLiteError) -> Value
+  ) async throws(BusError) -> Value {
+    do { return try await database.write(failure: { $0 }, body) } catch { throw BusError(error) }
+  }
+
+  func read<Value: Sendable>(
+    _ body: @escaping @Sendable (SQLiteConnection) throws(SQLiteError) -> Value
+  ) async throws(BusError) -> Value {
+    do { return try await database.read(failure: { $0 }, body) } catch { throw BusError(error) }
   }
 }
 
@@ -130,16 +134,9 @@ extension BusError {
       case .busy: .unavailable(reason: "database is locked")
       case .interrupted: .unavailable(reason: "interrupted")
       case .inputOutput(let code, _): .unavailable(reason: "database I/O error \(code)")
-      case .corrupt: .unavailable(reason: "database is damaged")
+      case .corrupt(let message): .damaged(reason: message)
       case .cannotOpen: .unavailable(reason: "database cannot be opened")
       case .constraint, .misuse: .unavailable(reason: "database refused a statement: \(error)")
       }
   }
-}
-
-/// Runs SQLite calls inside a function that throws the bus's errors.
-func mappingErrors<Value>(
-  _ body: () throws(SQLiteError) -> Value
-) throws(BusError) -> Value {
-  do { return try body() } catch { throw BusError(error) }
 }

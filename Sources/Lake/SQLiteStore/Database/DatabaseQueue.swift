@@ -20,7 +20,7 @@ final class DatabaseQueue: @unchecked Sendable {  // the connection is touched o
     _ body: @escaping @Sendable (SQLiteConnection) throws(Failure) -> Value
   ) async throws(Failure) -> Value {
     let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
-      queue.async { [connection] in
+      queue.async { [self] in
         do throws(Failure) {
           continuation.resume(returning: .success(try body(connection)))
         } catch {

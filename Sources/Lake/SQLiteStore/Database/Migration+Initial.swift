@@ -19,10 +19,13 @@ extension Migration {
       schema_id INTEGER NOT NULL, created_at INTEGER NOT NULL)
     """,
     "CREATE TABLE duckmesh_head(tenant_id INTEGER PRIMARY KEY, head INTEGER NOT NULL)",
+    // The totals are what the ledger's rows add up to: kept, so that a scrape need not add them.
     """
     CREATE TABLE duckmesh_consumer(
       tenant_id INTEGER PRIMARY KEY, watermark INTEGER NOT NULL, epoch INTEGER NOT NULL,
-      owner TEXT, leased_until INTEGER NOT NULL)
+      owner TEXT, leased_until INTEGER NOT NULL, inserted INTEGER NOT NULL DEFAULT 0,
+      superseded INTEGER NOT NULL DEFAULT 0, no_operation INTEGER NOT NULL DEFAULT 0,
+      dead_lettered INTEGER NOT NULL DEFAULT 0, discarded INTEGER NOT NULL DEFAULT 0)
     """,
     // The day (since 1970) and the table let expiry and erasure sweep without another index.
     """
@@ -40,7 +43,8 @@ extension Migration {
     CREATE TABLE duckmesh_table(
       table_id INTEGER PRIMARY KEY, tenant_id INTEGER NOT NULL, table_name TEXT NOT NULL,
       created_at INTEGER NOT NULL, created_snapshot INTEGER NOT NULL, dropped_snapshot INTEGER,
-      schema_version INTEGER NOT NULL, next_column_id INTEGER NOT NULL)
+      schema_version INTEGER NOT NULL, next_column_id INTEGER NOT NULL,
+      compatibility_mode TEXT NOT NULL, event_time_column TEXT)
     """,
     """
     CREATE UNIQUE INDEX duckmesh_table_live ON duckmesh_table(tenant_id, lower(table_name))
@@ -49,7 +53,7 @@ extension Migration {
     """
     CREATE TABLE duckmesh_schema_version(
       table_id INTEGER NOT NULL, version INTEGER NOT NULL, begin_snapshot INTEGER NOT NULL,
-      definition TEXT NOT NULL, PRIMARY KEY (table_id, version)) WITHOUT ROWID
+      PRIMARY KEY (table_id, version)) WITHOUT ROWID
     """,
     """
     CREATE TABLE duckmesh_watermark(
@@ -61,8 +65,10 @@ extension Migration {
       tenant_id INTEGER NOT NULL, table_id INTEGER NOT NULL, snapshot_id INTEGER NOT NULL,
       first_token INTEGER NOT NULL, last_token INTEGER NOT NULL, inserted INTEGER NOT NULL,
       superseded INTEGER NOT NULL, no_operation INTEGER NOT NULL, dead_lettered INTEGER NOT NULL,
-      PRIMARY KEY (tenant_id, table_id, snapshot_id)) WITHOUT ROWID
+      table_rows INTEGER NOT NULL, PRIMARY KEY (tenant_id, table_id, snapshot_id)) WITHOUT ROWID
     """,
+    "CREATE INDEX duckmesh_ledger_snapshot ON duckmesh_ledger(snapshot_id)",
+    "CREATE INDEX duckmesh_watermark_snapshot ON duckmesh_watermark(snapshot_id)",
     """
     CREATE TABLE duckmesh_commit(
       commit_id TEXT PRIMARY KEY, snapshot_id INTEGER NOT NULL,

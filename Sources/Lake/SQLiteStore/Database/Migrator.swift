@@ -85,8 +85,10 @@ struct Migrator {
     try connection.execute(
       "INSERT INTO ducklake_snapshot_changes VALUES (0, 'created_schema:\"main\"', NULL, NULL, NULL)"
     )
-    try connection.statement("INSERT INTO ducklake_schema VALUES (0, ?, 0, NULL, 'main', 'main/', 1)")
-      .bind(UUIDText.random(), at: 1).run()
+    try connection.statement(
+      "INSERT INTO ducklake_schema VALUES (0, ?, 0, NULL, 'main', 'main/', 1)"
+    )
+    .bind(UUIDText.random(), at: 1).run()
     for (key, value) in [
       ("version", "1.0"), ("created_by", "DuckMesh"), ("data_path", ""), ("encrypted", "false"),
       // Without it an outside client keeps small inserts inside the catalog, unseen by our reader.
@@ -105,8 +107,9 @@ enum UUIDText {
   static func random() -> String {
     var digits = Array(RandomHex.digits(32).utf8)
     digits[12] = UInt8(ascii: "4")
-    digits[16] = [UInt8(ascii: "8"), UInt8(ascii: "9"), UInt8(ascii: "a"), UInt8(ascii: "b")][
-      Int(digits[16] % 4)]
+    digits[16] =
+      [UInt8(ascii: "8"), UInt8(ascii: "9"), UInt8(ascii: "a"), UInt8(ascii: "b")][
+        Int(digits[16] % 4)]
     let parts = [digits[0..<8], digits[8..<12], digits[12..<16], digits[16..<20], digits[20..<32]]
     return parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "-")
   }

@@ -87,13 +87,10 @@ package final class SQLiteDatabase: Sendable {
     _ connection: SQLiteConnection, lakeFolder: String
   ) throws(SQLiteError) {
     try connection.transaction(.immediate) { () throws(SQLiteError) in
-      for table: StaticString in [
-        "UPDATE duckmesh_consumer SET epoch = epoch + 1, owner = NULL, leased_until = 0"
-          + " WHERE owner IS NOT NULL",
-        "UPDATE duckmesh_table_lease SET epoch = epoch + 1, owner = NULL, leased_until = 0"
-          + " WHERE owner IS NOT NULL",
-      ] {
-        try connection.execute(table.description)
+      for table in ["duckmesh_consumer", "duckmesh_table_lease"] {
+        try connection.execute(
+          "UPDATE \(table) SET epoch = epoch + 1, owner = NULL, leased_until = 0"
+            + " WHERE owner IS NOT NULL")
       }
       let place = lakeFolder.hasSuffix("/") ? lakeFolder : lakeFolder + "/"
       try connection.statement(

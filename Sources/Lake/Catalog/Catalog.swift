@@ -1,0 +1,5 @@
+/// The catalog: tenants, tables, snapshots, commits and upkeep over one database.
+///
+/// The four parts are protocols of their own so that each caller sees only what it needs. The
+/// conformance suite holds every backend to the contracts written on them.
+package typealias Catalog = TableCatalog & SnapshotCatalog & CommitCatalog & MaintenanceCatalog

@@ -1,0 +1,178 @@
+import Consistency
+import Model
+
+/// Statistics of one column in one data file, in DuckLake's text encoding.
+package struct ColumnStatistics: Sendable, Equatable {
+  package let columnID: Int64
+  package let byteCount: Int64
+  package let valueCount: Int64
+  package let nullCount: Int64?
+  package let minimum: String?
+  package let maximum: String?
+  package let containsNaN: Bool?
+
+  package init(
+    columnID: Int64, byteCount: Int64, valueCount: Int64, nullCount: Int64?, minimum: String?,
+    maximum: String?, containsNaN: Bool?
+  ) {
+    self.columnID = columnID
+    self.byteCount = byteCount
+    self.valueCount = valueCount
+    self.nullCount = nullCount
+    self.minimum = minimum
+    self.maximum = maximum
+    self.containsNaN = containsNaN
+  }
+}
+
+/// A data file that is durable in the object store and not yet known to the catalog.
+package struct NewDataFile: Sendable, Equatable {
+  package let table: TableID
+  /// Below the table's folder.
+  package let name: String
+  package let recordCount: Int64
+  package let byteCount: Int64
+  package let footerByteCount: Int64
+  package let statistics: [ColumnStatistics]
+
+  package init(
+    table: TableID, name: String, recordCount: Int64, byteCount: Int64, footerByteCount: Int64,
+    statistics: [ColumnStatistics]
+  ) {
+    self.table = table
+    self.name = name
+    self.recordCount = recordCount
+    self.byteCount = byteCount
+    self.footerByteCount = footerByteCount
+    self.statistics = statistics
+  }
+}
+
+/// An event that the commit sets aside.
+package struct NewDeadLetter: Sendable, Equatable {
+  package let tenant: TenantID
+  package let table: TableID
+  package let token: VisibilityToken
+  package let schemaVersion: Int64
+  package let operation: UInt8
+  package let reason: String
+  package let message: String
+  package let idempotencyKey: [UInt8]
+  package let payload: [UInt8]
+
+  package init(
+    tenant: TenantID, table: TableID, token: VisibilityToken, schemaVersion: Int64,
+    operation: UInt8, reason: String, message: String, idempotencyKey: [UInt8], payload: [UInt8]
+  ) {
+    self.tenant = tenant
+    self.table = table
+    self.token = token
+    self.schemaVersion = schemaVersion
+    self.operation = operation
+    self.reason = reason
+    self.message = message
+    self.idempotencyKey = idempotencyKey
+    self.payload = payload
+  }
+}
+
+/// What became of one table's events in this commit.
+package struct NewLedgerRow: Sendable, Equatable {
+  package let tenant: TenantID
+  package let table: TableID
+  package let counts: LedgerCounts
+
+  package init(tenant: TenantID, table: TableID, counts: LedgerCounts) {
+    self.tenant = tenant
+    self.table = table
+    self.counts = counts
+  }
+}
+
+/// One commit of events: the files, the watermarks and the ledger, all or nothing.
+package struct EventCommit: Sendable {
+  package let id: CommitID
+  package let owner: OwnerID
+  package let fences: [TenantFence]
+  /// The schema version under which each table was materialised.
+  package let tables: [(table: TableID, schemaVersion: Int64)]
+  package let files: [NewDataFile]
+  package let ledger: [NewLedgerRow]
+  package let deadLetters: [NewDeadLetter]
+
+  package init(
+    id: CommitID, owner: OwnerID, fences: [TenantFence],
+    tables: [(table: TableID, schemaVersion: Int64)], files: [NewDataFile],
+    ledger: [NewLedgerRow], deadLetters: [NewDeadLetter]
+  ) {
+    self.id = id
+    self.owner = owner
+    self.fences = fences
+    self.tables = tables
+    self.files = files
+    self.ledger = ledger
+    self.deadLetters = deadLetters
+  }
+}
+
+/// A merge of small live files into one that keeps every old snapshot readable.
+package struct MergeCommit: Sendable {
+  package let id: CommitID
+  package let owner: OwnerID
+  package let epoch: LeaseEpoch
+  package let table: TableID
+  /// The files that are replaced, as they were read.
+  package let inputs: [DataFileRecord]
+  package let output: NewDataFile
+  /// Set when the output's rows are in row-id order without a gap.
+  package let rowIDStart: Int64?
+
+  package init(
+    id: CommitID, owner: OwnerID, epoch: LeaseEpoch, table: TableID, inputs: [DataFileRecord],
+    output: NewDataFile, rowIDStart: Int64?
+  ) {
+    self.id = id
+    self.owner = owner
+    self.epoch = epoch
+    self.table = table
+    self.inputs = inputs
+    self.output = output
+    self.rowIDStart = rowIDStart
+  }
+}
+
+/// A commit that was applied.
+package struct CommitReceipt: Sendable, Equatable {
+  package let snapshot: SnapshotID
+  package let time: Timestamp
+
+  package init(snapshot: SnapshotID, time: Timestamp) {
+    self.snapshot = snapshot
+    self.time = time
+  }
+}
+
+/// Commits to the lake.
+///
+/// Every commit locks the head of the lake, holds a lease whose epoch is checked inside the same
+/// transaction, and leaves its id behind, which alone answers an unknown outcome. Files are durable
+/// before they are named here. Snapshot times strictly increase.
+package protocol CommitCatalog: Sendable {
+  func commit(_ commit: EventCommit) async throws(CommitError) -> CommitReceipt
+
+  func commit(_ merge: MergeCommit) async throws(CommitError) -> CommitReceipt
+
+  /// Whether a commit whose outcome was unknown was applied.
+  ///
+  /// Waits for the commit if it is still under way and fences it off if it has not begun, so the
+  /// answer is final.
+  func resolve(_ id: CommitID, owner: OwnerID, fences: [TenantFence])
+    async throws(CatalogError) -> CommitReceipt?
+
+  /// Leases a table to one maintenance owner.
+  ///
+  /// - Returns: nil when another owner's lease is live.
+  func leaseTable(
+    _ table: TableID, owner: OwnerID, leaseMs: Int
+  ) async throws(CatalogError) -> LeaseEpoch?
+}

@@ -1,0 +1,138 @@
+import Consistency
+import Model
+
+/// A table with more live files than it should have.
+package struct MergeCandidate: Sendable, Equatable {
+  package let table: TableID
+  package let liveFiles: Int
+  package init(table: TableID, liveFiles: Int) {
+    self.table = table
+    self.liveFiles = liveFiles
+  }
+}
+
+/// A file that no snapshot reaches any more.
+package struct ScheduledFile: Sendable, Equatable {
+  package let path: String
+  package let scheduledAt: Timestamp
+  package init(path: String, scheduledAt: Timestamp) {
+    self.path = path
+    self.scheduledAt = scheduledAt
+  }
+}
+
+/// How the identity of the ledger stands for one tenant.
+///
+/// acknowledged = applied + superseded + no-op + dead-lettered + discarded + pending.
+package struct TenantAccount: Sendable, Equatable {
+  package let tenant: TenantID
+  package let tenantName: String
+  package let acknowledged: Int64
+  package let counts: LedgerCounts
+  package let discarded: Int64
+  package let pending: Int64
+  package let watermark: VisibilityToken
+
+  package init(
+    tenant: TenantID, tenantName: String, acknowledged: Int64, counts: LedgerCounts,
+    discarded: Int64, pending: Int64, watermark: VisibilityToken
+  ) {
+    self.tenant = tenant
+    self.tenantName = tenantName
+    self.acknowledged = acknowledged
+    self.counts = counts
+    self.discarded = discarded
+    self.pending = pending
+    self.watermark = watermark
+  }
+
+  package var isBalanced: Bool { acknowledged == counts.total + discarded + pending }
+}
+
+/// What the catalog itself can say of one table for the integrity run.
+package struct TableAccount: Sendable, Equatable {
+  package let table: TableID
+  package let tenant: TenantID
+  package let folder: String
+  package let isDropped: Bool
+  /// Rows that the ledger says were inserted.
+  package let ledgerInserted: Int64
+  /// Whether the files of a dropped table have been expired, so that they cannot be counted.
+  package let isExpired: Bool
+  /// Live files, or those that were live when the table was dropped.
+  package let files: [DataFileRecord]
+
+  package init(
+    table: TableID, tenant: TenantID, folder: String, isDropped: Bool, ledgerInserted: Int64,
+    isExpired: Bool, files: [DataFileRecord]
+  ) {
+    self.table = table
+    self.tenant = tenant
+    self.folder = folder
+    self.isDropped = isDropped
+    self.ledgerInserted = ledgerInserted
+    self.isExpired = isExpired
+    self.files = files
+  }
+}
+
+/// A violated rule that the catalog found in itself.
+package struct CatalogViolation: Sendable, Equatable {
+  package let tenant: TenantID?
+  package let rule: String
+  package init(tenant: TenantID?, rule: String) {
+    self.tenant = tenant
+    self.rule = rule
+  }
+}
+
+/// Which snapshots may go: pure data computed by `RetentionPlan`.
+package struct SnapshotStub: Sendable, Equatable {
+  package let id: SnapshotID
+  package let time: Timestamp
+  package init(id: SnapshotID, time: Timestamp) {
+    self.id = id
+    self.time = time
+  }
+}
+
+/// What maintenance needs of the catalog. Every call does a bounded piece of work.
+package protocol MaintenanceCatalog: Sendable {
+  /// Tables with more than `above` live files, the fullest first.
+  func mergeCandidates(above: Int, limit: Int) async throws(CatalogError) -> [MergeCandidate]
+
+  /// The live files of a table in row-id order, with the schema version each was written under.
+  func liveFiles(
+    of table: TableID
+  ) async throws(CatalogError) -> [(file: DataFileRecord, schemaVersion: Int64)]
+
+  /// Snapshots from the oldest on, after `id`.
+  func snapshotStubs(
+    after id: SnapshotID?, limit: Int
+  ) async throws(CatalogError) -> [SnapshotStub]
+
+  /// Removes snapshots and schedules the files that only they reached.
+  ///
+  /// A tenant's newest snapshot and the newest of all stay whatever is asked.
+  ///
+  /// - Returns: how many snapshots went.
+  func expireSnapshots(_ ids: [SnapshotID]) async throws(CatalogError) -> Int
+
+  /// Files scheduled for deletion at or before an instant, the oldest first.
+  func scheduledFiles(
+    before: Timestamp, limit: Int
+  ) async throws(CatalogError) -> [ScheduledFile]
+
+  /// Takes files off the schedule, once they are gone from the object store.
+  func forgetScheduled(_ paths: [String]) async throws(CatalogError)
+
+  /// Whether any row of the catalog names one of the paths.
+  func referencedPaths(among paths: [String]) async throws(CatalogError) -> Set<String>
+
+  func accounts() async throws(CatalogError) -> [TenantAccount]
+
+  func tableAccounts(tenant: TenantID) async throws(CatalogError) -> [TableAccount]
+
+  /// Checks what the catalog can check alone: dense tokens, keys against heads, ledger ranges.
+  func violations() async throws(CatalogError) -> [CatalogViolation]
+}

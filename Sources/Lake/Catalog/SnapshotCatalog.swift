@@ -1,0 +1,198 @@
+import Consistency
+import Model
+
+/// A snapshot as one tenant sees it.
+package struct SnapshotRecord: Sendable, Equatable {
+  package let id: SnapshotID
+  package let time: Timestamp
+  package let createdBy: String
+  /// The tenant's watermark at this snapshot.
+  package let watermark: VisibilityToken
+  /// The tenant's snapshot before this one.
+  package let parent: SnapshotID?
+
+  package init(
+    id: SnapshotID, time: Timestamp, createdBy: String, watermark: VisibilityToken,
+    parent: SnapshotID?
+  ) {
+    self.id = id
+    self.time = time
+    self.createdBy = createdBy
+    self.watermark = watermark
+    self.parent = parent
+  }
+}
+
+/// What one table holds at one snapshot.
+package struct TableContent: Sendable, Equatable {
+  package let name: String
+  package let watermark: VisibilityToken
+  package let files: Int
+  package let rows: Int64
+  package let bytes: Int64
+
+  package init(name: String, watermark: VisibilityToken, files: Int, rows: Int64, bytes: Int64) {
+    self.name = name
+    self.watermark = watermark
+    self.files = files
+    self.rows = rows
+    self.bytes = bytes
+  }
+}
+
+/// A delete file that applies to one data file.
+package struct DeleteFileRecord: Sendable, Equatable {
+  package let path: String
+  package let deleteCount: Int64
+  /// Set when the file's positions carry the snapshot that deleted them.
+  package let partialMaximum: SnapshotID?
+
+  package init(path: String, deleteCount: Int64, partialMaximum: SnapshotID?) {
+    self.path = path
+    self.deleteCount = deleteCount
+    self.partialMaximum = partialMaximum
+  }
+}
+
+/// One data file of a table.
+package struct DataFileRecord: Sendable, Equatable {
+  package let id: Int64
+  /// Below the lake's root.
+  package let path: String
+  package let recordCount: Int64
+  package let byteCount: Int64
+  package let begin: SnapshotID
+  package let rowIDStart: Int64?
+  /// Set when the rows carry the snapshot that added them: rows above a reader's are not for it.
+  package let partialMaximum: SnapshotID?
+  package let deletes: DeleteFileRecord?
+
+  package init(
+    id: Int64, path: String, recordCount: Int64, byteCount: Int64, begin: SnapshotID,
+    rowIDStart: Int64?, partialMaximum: SnapshotID?, deletes: DeleteFileRecord?
+  ) {
+    self.id = id
+    self.path = path
+    self.recordCount = recordCount
+    self.byteCount = byteCount
+    self.begin = begin
+    self.rowIDStart = rowIDStart
+    self.partialMaximum = partialMaximum
+    self.deletes = deletes
+  }
+}
+
+/// What must be read to answer a query on one table at one snapshot.
+package struct TableManifest: Sendable, Equatable {
+  /// The table with the columns it has at the snapshot.
+  package let table: TableRecord
+  package let snapshot: SnapshotID
+  package let files: [DataFileRecord]
+
+  package init(table: TableRecord, snapshot: SnapshotID, files: [DataFileRecord]) {
+    self.table = table
+    self.snapshot = snapshot
+    self.files = files
+  }
+}
+
+/// A tenant's place in its own order of events.
+package struct TenantProgress: Sendable, Equatable {
+  package let head: VisibilityToken
+  package let watermark: VisibilityToken
+  package let latest: SnapshotRecord
+  package let deadLetters: Int64
+  package let oldestPendingAt: Timestamp?
+
+  package init(
+    head: VisibilityToken, watermark: VisibilityToken, latest: SnapshotRecord, deadLetters: Int64,
+    oldestPendingAt: Timestamp?
+  ) {
+    self.head = head
+    self.watermark = watermark
+    self.latest = latest
+    self.deadLetters = deadLetters
+    self.oldestPendingAt = oldestPendingAt
+  }
+}
+
+/// An event that could not become a row.
+package struct DeadLetterRecord: Sendable, Equatable {
+  package let id: Int64
+  package let tenant: TenantID
+  package let table: TableID
+  package let tableName: String
+  package let token: VisibilityToken
+  package let reason: String
+  package let message: String
+  package let idempotencyKey: [UInt8]
+  package let payload: [UInt8]
+  package let createdAt: Timestamp
+
+  package init(
+    id: Int64, tenant: TenantID, table: TableID, tableName: String, token: VisibilityToken,
+    reason: String, message: String, idempotencyKey: [UInt8], payload: [UInt8],
+    createdAt: Timestamp
+  ) {
+    self.id = id
+    self.tenant = tenant
+    self.table = table
+    self.tableName = tableName
+    self.token = token
+    self.reason = reason
+    self.message = message
+    self.idempotencyKey = idempotencyKey
+    self.payload = payload
+    self.createdAt = createdAt
+  }
+}
+
+/// Snapshots and what they hold.
+///
+/// A tenant sees only the snapshots that changed its tables or its watermark; another's id is as
+/// unknown to it as one that never was. What a call returns is read in one transaction.
+package protocol SnapshotCatalog: Sendable {
+  /// The tenant's newest snapshot.
+  func latestSnapshot(tenant: TenantID) async throws(CatalogError) -> SnapshotRecord
+
+  /// - Throws: `snapshotNotFound`.
+  func snapshot(
+    _ id: SnapshotID, tenant: TenantID
+  ) async throws(CatalogError) -> SnapshotRecord
+
+  /// The tenant's newest snapshot at or before an instant.
+  ///
+  /// - Throws: `snapshotNotFound`.
+  func snapshot(
+    at time: Timestamp, tenant: TenantID
+  ) async throws(CatalogError) -> SnapshotRecord
+
+  /// Newest first, those before `id`, at most `limit`.
+  func snapshots(
+    tenant: TenantID, before id: SnapshotID?, limit: Int
+  ) async throws(CatalogError) -> [SnapshotRecord]
+
+  /// What each of the tenant's tables holds at each of the given snapshots, by table name.
+  func contents(
+    of snapshots: [SnapshotID], tenant: TenantID
+  ) async throws(CatalogError) -> [[TableContent]]
+
+  /// The manifests of the named tables at a snapshot.
+  ///
+  /// - Parameter names: any case; nil for all tables, without their files.
+  /// - Returns: one a table that exists at the snapshot, with the name as it is kept.
+  /// - Throws: `snapshotNotFound` when it has been expired.
+  func manifests(
+    tenant: TenantID, names: [String]?, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [TableManifest]
+
+  func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress
+
+  /// Dead letters that are kept.
+  func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64
+
+  /// Dead letters after `id` in the order in which they came, optionally of given tokens only.
+  func deadLetters(
+    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
+  ) async throws(CatalogError) -> [DeadLetterRecord]
+}

@@ -1,0 +1,108 @@
+import Model
+
+/// A tenant and its folder in the lake.
+package struct TenantRecord: Sendable, Equatable {
+  package let id: TenantID
+  package let name: String
+  /// The tenant's folder below the lake's root, with a trailing slash.
+  package let folder: String
+  package let createdAt: Timestamp
+
+  package init(id: TenantID, name: String, folder: String, createdAt: Timestamp) {
+    self.id = id
+    self.name = name
+    self.folder = folder
+    self.createdAt = createdAt
+  }
+}
+
+/// How far a schema may change.
+package enum CompatibilityMode: String, Sendable, CaseIterable {
+  case backward, forward, full, none
+}
+
+/// What is asked for when a table is made.
+package struct TableDefinition: Sendable, Equatable {
+  package var name: String
+  package var schema: TableSchema
+  package var compatibilityMode: CompatibilityMode
+  /// The column that an event's own time fills when the payload lacks it.
+  package var eventTimeColumn: String?
+
+  package init(
+    name: String, schema: TableSchema, compatibilityMode: CompatibilityMode = .backward,
+    eventTimeColumn: String? = nil
+  ) {
+    self.name = name
+    self.schema = schema
+    self.compatibilityMode = compatibilityMode
+    self.eventTimeColumn = eventTimeColumn
+  }
+}
+
+/// A table as it is at one schema version.
+package struct TableRecord: Sendable, Equatable {
+  package let id: TableID
+  package let tenant: TenantID
+  package let definition: TableDefinition
+  package let schemaVersion: Int64
+  /// The Parquet field id of each column, in the schema's order.
+  package let columnIDs: [Int64]
+  /// The table's folder below the lake's root, with a trailing slash.
+  package let folder: String
+  package let createdAt: Timestamp
+  package let isDropped: Bool
+
+  package init(
+    id: TableID, tenant: TenantID, definition: TableDefinition, schemaVersion: Int64,
+    columnIDs: [Int64], folder: String, createdAt: Timestamp, isDropped: Bool
+  ) {
+    self.id = id
+    self.tenant = tenant
+    self.definition = definition
+    self.schemaVersion = schemaVersion
+    self.columnIDs = columnIDs
+    self.folder = folder
+    self.createdAt = createdAt
+    self.isDropped = isDropped
+  }
+
+  package var name: String { definition.name }
+}
+
+/// Tenants and their tables.
+///
+/// Every change is one snapshot of the lake. Names are unique ignoring case and kept as written.
+package protocol TableCatalog: Sendable {
+  func tenant(named name: String) async throws(CatalogError) -> TenantRecord?
+
+  /// The tenant of that name, made if it is not there.
+  ///
+  /// - Throws: `tenantLimitReached` when making it would exceed `limit` tenants.
+  func ensureTenant(named name: String, limit: Int) async throws(CatalogError) -> TenantRecord
+
+  func tenants() async throws(CatalogError) -> [TenantRecord]
+
+  /// - Throws: `tableExists`.
+  func createTable(
+    _ definition: TableDefinition, tenant: TenantID
+  ) async throws(CatalogError) -> TableRecord
+
+  /// Ends the table; its rows stay readable at older snapshots until retention.
+  ///
+  /// - Throws: `tableNotFound`.
+  func dropTable(named name: String, tenant: TenantID) async throws(CatalogError) -> TableRecord
+
+  /// The live table of that name, any case.
+  func table(
+    named name: String, tenant: TenantID
+  ) async throws(CatalogError) -> TableRecord?
+
+  /// The newest schema of each table, dropped ones included; unknown ids are left out.
+  func tables(ids: [TableID]) async throws(CatalogError) -> [TableRecord]
+
+  /// Live tables by name, those after `name`, at most `limit`.
+  func tables(
+    tenant: TenantID, after name: String?, limit: Int
+  ) async throws(CatalogError) -> [TableRecord]
+}

@@ -1,0 +1,85 @@
+import Glibc
+
+/// The file system calls of the local store, with their errors told apart.
+enum FileSystem {
+  static func failure(_ operation: String) -> ObjectStoreError {
+    let code = errno
+    if code == ENOSPC || code == EDQUOT { return .storageFull }
+    return .unavailable(reason: "\(operation): \(String(cString: strerror(code)))")
+  }
+
+  /// Makes a folder and those above it, each durable in the one above.
+  static func makeFolders(_ path: String) throws(ObjectStoreError) {
+    var made = ""
+    for part in path.split(separator: "/", omittingEmptySubsequences: true) {
+      let above = made.isEmpty ? "/" : made
+      made += "/" + part
+      if mkdir(made, 0o755) == 0 {
+        try synchronize(above)
+      } else if errno != EEXIST {
+        throw failure("mkdir")
+      }
+    }
+  }
+
+  static func names(in folder: String) throws(ObjectStoreError) -> [String] {
+    guard let stream = opendir(folder) else {
+      if errno == ENOENT { return [] }
+      throw failure("opendir")
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  /// - Returns: nil when nothing is there.
+  static func status(_ path: String) throws(ObjectStoreError) -> stat? {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw failure("stat")
+    }
+    return status
+  }
+
+  /// Forces a file's content, or a folder's names, to disk.
+  static func synchronize(_ path: String) throws(ObjectStoreError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure("open") }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw failure("fsync") }
+  }
+
+  /// Gives a file its final name, making its folder if need be; never replaces one.
+  static func move(
+    _ source: String, to target: String, folder: String, key: String
+  ) throws(ObjectStoreError) {
+    // link(2) refuses an existing name, which rename(2) would replace.
+    if link(source, target) != 0 {
+      if errno == ENOENT {
+        try makeFolders(folder)
+        guard link(source, target) == 0 else { throw failure("link") }
+      } else if errno == EEXIST {
+        throw .exists(key: key)
+      } else {
+        throw failure("link")
+      }
+    }
+    guard unlink(source) == 0 else { throw failure("unlink") }
+  }
+
+  static func write(_ bytes: [UInt8], to path: String) throws(ObjectStoreError) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw failure("create") }
+    defer { close(descriptor) }
+    guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+      throw failure("write")
+    }
+  }
+}

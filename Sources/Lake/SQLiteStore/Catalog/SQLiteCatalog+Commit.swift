@@ -1,0 +1,230 @@
+import Catalog
+import Consistency
+import Model
+import SQLite
+
+extension SQLiteCatalog {
+  package func commit(_ commit: EventCommit) async throws(CommitError) -> CommitReceipt {
+    let clock = database.clock
+    return try await database.write(failure: { CommitError($0) }) {
+      (connection) throws(CommitError) in
+      try EventCommitTransaction(commit: commit, clock: clock, connection: connection).run()
+    }
+  }
+
+  package func resolve(
+    _ id: CommitID, owner: OwnerID, fences: [TenantFence]
+  ) async throws(CatalogError) -> CommitReceipt? {
+    try await write { (connection) throws(CatalogError) in
+      try mapping(CatalogError.init) { () throws(SQLiteError) in
+        // The write lock has waited for the commit if it was under way. Raising the epoch refuses
+        // it if it has not begun, so what is read next is final.
+        for fence in fences {
+          guard let row = try ConsumerRow.read(fence.tenant, connection),
+            row.lease.owner == owner, row.lease.epoch == fence.epoch
+          else { continue }
+          try ConsumerRow.writeLease(
+            LeaseRules.fencedOff(row.lease), tenant: fence.tenant, connection)
+        }
+        let row = try connection.statement(
+          """
+          SELECT c.snapshot_id, s.snapshot_time FROM duckmesh_commit c
+          LEFT JOIN ducklake_snapshot s USING (snapshot_id) WHERE c.commit_id = ?
+          """
+        ).bind(id.rawValue, at: 1)
+        guard try row.step() else { return nil }
+        defer { row.reset() }
+        return CommitReceipt(
+          snapshot: SnapshotID(row.int64(0)),
+          time: Timestamp(parsing: row.text(1)) ?? Timestamp(microseconds: 0))
+      }
+    }
+  }
+
+  package func leaseTable(
+    _ table: TableID, owner: OwnerID, leaseMs: Int
+  ) async throws(CatalogError) -> LeaseEpoch? {
+    let clock = database.clock
+    return try await write { (connection) throws(CatalogError) in
+      try mapping(CatalogError.init) { () throws(SQLiteError) in
+        let state = try TableLeaseRow.read(table, connection) ?? .free
+        guard
+          let claimed = LeaseRules.claim(
+            state, owner: owner, now: clock.lease(), leaseMs: leaseMs)
+        else { return nil }
+        try TableLeaseRow.write(claimed, table: table, connection)
+        return claimed.epoch
+      }
+    }
+  }
+}
+
+/// The lease under which one maintenance run works on a table.
+enum TableLeaseRow {
+  static func read(
+    _ table: TableID, _ connection: SQLiteConnection
+  ) throws(SQLiteError) -> LeaseState? {
+    let row = try connection.statement(
+      "SELECT epoch, owner, leased_until FROM duckmesh_table_lease WHERE table_id = ?"
+    ).bind(table.rawValue, at: 1)
+    guard try row.step() else { return nil }
+    defer { row.reset() }
+    return LeaseState(
+      epoch: LeaseEpoch(row.int64(0)), owner: row.optionalText(1).map(OwnerID.init),
+      leasedUntil: Timestamp(microseconds: row.int64(2)))
+  }
+
+  static func write(
+    _ lease: LeaseState, table: TableID, _ connection: SQLiteConnection
+  ) throws(SQLiteError) {
+    try connection.statement("INSERT OR REPLACE INTO duckmesh_table_lease VALUES (?, ?, ?, ?)")
+      .bind(table.rawValue, at: 1).bind(lease.epoch.rawValue, at: 2)
+      .bind(lease.owner?.rawValue, at: 3).bind(lease.leasedUntil.microseconds, at: 4).run()
+  }
+}
+
+/// One commit of events inside its transaction.
+private struct EventCommitTransaction {
+  let commit: EventCommit
+  let clock: CatalogClock
+  let connection: SQLiteConnection
+
+  func run() throws(CommitError) -> CommitReceipt {
+    try checkFences()
+    try checkTables()
+    let commit = commit
+    return try mapping(CommitError.init) { () throws(SQLiteError) in
+      var head = try LakeHead.read(connection)
+      head.advance(now: clock.wall())
+      for file in commit.files {
+        try DataFileRows.insert(file, head: &head, rowIDStart: nil, connection)
+      }
+      for fence in commit.fences {
+        try moveWatermark(fence, head: head)
+      }
+      for row in commit.ledger { try insertLedger(row, snapshot: head.snapshot) }
+      for letter in commit.deadLetters { try insert(letter, snapshot: head.snapshot) }
+      try CommitRow.insert(commit.id, head: head, now: clock.wall(), connection)
+      let tables = Set(commit.files.map(\.table.rawValue)).sorted()
+      try head.write(
+        changes: tables.map { "inserted_into_table:\($0)" }, author: "duckmesh",
+        extra: "{\"commit\":\"\(commit.id.rawValue)\"}", connection)
+      return CommitReceipt(snapshot: head.snapshot, time: head.time)
+    }
+  }
+
+  /// Every tenant must still be ours, at the watermark we built on, and fully accounted for.
+  private func checkFences() throws(CommitError) {
+    var lost: [TenantID] = []
+    let tableTenants = try tenantsOfTables()
+    for fence in commit.fences {
+      let state = try mapping(CommitError.init) { () throws(SQLiteError) in
+        try (ConsumerRow.read(fence.tenant, connection), HeadRow.read(fence.tenant, connection))
+      }
+      guard let row = state.0, let head = state.1 else {
+        lost.append(fence.tenant)
+        continue
+      }
+      let counts = commit.ledger.filter { $0.tenant == fence.tenant }
+        .reduce(LedgerCounts()) { $0 + $1.counts }
+      let fileRows = commit.files.filter { tableTenants[$0.table] == fence.tenant }
+        .reduce(0) { $0 + $1.recordCount }
+      let refusal = CommitRules.check(
+        fence, owner: commit.owner, lease: row.lease, watermark: row.watermark, head: head,
+        ledger: counts, fileRows: fileRows, now: clock.lease())
+      switch refusal {
+      case nil: break
+      case .fenced: lost.append(fence.tenant)
+      case .unaccountedTokens(let expected, let found):
+        throw .inconsistent(reason: "\(expected) tokens passed, \(found) accounted for")
+      case .rowsDiffer(let ledger, let files):
+        throw .inconsistent(reason: "\(ledger) rows in the ledger, \(files) in the files")
+      }
+    }
+    guard lost.isEmpty else { throw .fenced(lost) }
+  }
+
+  private func tenantsOfTables() throws(CommitError) -> [TableID: TenantID] {
+    var tenants: [TableID: TenantID] = [:]
+    for row in commit.ledger { tenants[row.table] = row.tenant }
+    return tenants
+  }
+
+  private func checkTables() throws(CommitError) {
+    let commit = commit
+    let changed = try mapping(CommitError.init) { () throws(SQLiteError) in
+      var changed: [TableID] = []
+      for (table, schemaVersion) in commit.tables {
+        let row = try connection.statement(
+          "SELECT schema_version, dropped_snapshot FROM duckmesh_table WHERE table_id = ?"
+        ).bind(table.rawValue, at: 1)
+        defer { row.reset() }
+        guard try row.step(), row.isNull(1), row.int64(0) == schemaVersion else {
+          changed.append(table)
+          continue
+        }
+      }
+      return changed
+    }
+    guard changed.isEmpty else { throw .tablesChanged(changed) }
+  }
+
+  private func moveWatermark(_ fence: TenantFence, head: LakeHead) throws(SQLiteError) {
+    let counts = commit.ledger.filter { $0.tenant == fence.tenant }
+      .reduce(LedgerCounts()) { $0 + $1.counts }
+    try connection.statement(
+      """
+      UPDATE duckmesh_consumer SET watermark = ?2, inserted = inserted + ?3,
+        superseded = superseded + ?4, no_operation = no_operation + ?5,
+        dead_lettered = dead_lettered + ?6 WHERE tenant_id = ?1
+      """
+    ).bind(fence.tenant.rawValue, at: 1).bind(fence.to.rawValue, at: 2)
+      .bind(counts.inserted, at: 3).bind(counts.superseded, at: 4).bind(counts.noOperation, at: 5)
+      .bind(counts.deadLettered, at: 6).run()
+    try head.writeWatermark(fence.to, tenant: fence.tenant, connection)
+  }
+
+  private func insertLedger(
+    _ row: NewLedgerRow, snapshot: SnapshotID
+  ) throws(SQLiteError) {
+    guard let fence = commit.fences.first(where: { $0.tenant == row.tenant }) else {
+      throw .corrupt(message: "a ledger row without its tenant's fence")
+    }
+    try connection.statement(
+      """
+      INSERT INTO duckmesh_ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6 + coalesce(
+        (SELECT table_rows FROM duckmesh_ledger WHERE tenant_id = ?1 AND table_id = ?2
+         ORDER BY snapshot_id DESC LIMIT 1), 0))
+      """
+    ).bind(row.tenant.rawValue, at: 1).bind(row.table.rawValue, at: 2)
+      .bind(snapshot.rawValue, at: 3).bind(fence.from.rawValue + 1, at: 4)
+      .bind(fence.to.rawValue, at: 5).bind(row.counts.inserted, at: 6)
+      .bind(row.counts.superseded, at: 7).bind(row.counts.noOperation, at: 8)
+      .bind(row.counts.deadLettered, at: 9).run()
+  }
+
+  private func insert(_ letter: NewDeadLetter, snapshot: SnapshotID) throws(SQLiteError) {
+    try connection.statement(
+      """
+      INSERT INTO duckmesh_dead_letter(tenant_id, table_id, token, snapshot_id, schema_version,
+        operation, reason, message, idempotency_key, payload, created_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """
+    ).bind(letter.tenant.rawValue, at: 1).bind(letter.table.rawValue, at: 2)
+      .bind(letter.token.rawValue, at: 3).bind(snapshot.rawValue, at: 4)
+      .bind(letter.schemaVersion, at: 5).bind(Int64(letter.operation), at: 6)
+      .bind(letter.reason, at: 7).bind(letter.message, at: 8).bind(letter.idempotencyKey, at: 9)
+      .bind(letter.payload, at: 10).bind(clock.wall().microseconds, at: 11).run()
+  }
+}
+
+/// The trace a commit leaves, by which an unknown outcome is resolved.
+enum CommitRow {
+  static func insert(
+    _ id: CommitID, head: LakeHead, now: Timestamp, _ connection: SQLiteConnection
+  ) throws(SQLiteError) {
+    try connection.statement("INSERT INTO duckmesh_commit VALUES (?, ?, ?)")
+      .bind(id.rawValue, at: 1).bind(head.snapshot.rawValue, at: 2)
+      .bind(now.microseconds, at: 3).run()
+  }
+}

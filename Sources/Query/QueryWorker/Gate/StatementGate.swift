@@ -1,0 +1,106 @@
+import DuckDB
+import WorkerProtocol
+
+/// Decides whether a tenant's statement may be prepared at all.
+///
+/// Preparing folds constants and opens files, so everything is decided on the parsed statement
+/// before. **Invariant:** a text that passes is exactly one query over the tenant's tables, calling
+/// listed functions only; it changes nothing, and reaches no file, setting or other session.
+package struct StatementGate {
+  /// A list of 128k values makes a tree of about 17 MB.
+  private static let maximumTreeBytes = 32 << 20
+
+  /// Only parses; never sees a tenant's table.
+  let connection: DuckDBConnection
+  private let serialize: DuckDBStatement
+
+  package init(_ connection: DuckDBConnection) throws(DuckDBError) {
+    self.connection = connection
+    serialize = try connection.prepare(
+      "SELECT json_serialize_sql($1, skip_null := true, skip_empty := true)")
+  }
+
+  /// - Throws: `invalidSQL`, `sqlNotAllowed`, `tableNotFound`.
+  package func check(_ sql: String) throws(QueryFailure) -> GatedStatement {
+    guard sql.utf8.count <= WorkerQuery.maximumSQLBytes else {
+      throw QueryFailure(
+        .invalidSQL, "a statement has at most \(WorkerQuery.maximumSQLBytes) bytes")
+    }
+    guard !sql.utf8.contains(0) else {
+      throw QueryFailure(.invalidSQL, "a statement holds no NUL character")
+    }
+    let (explain, statement) = try ExplainPrefix.split(sql)
+    try checkCount(statement)
+    let tree = try syntaxTree(of: statement)
+    var walk = SyntaxWalk()
+    try walk.walk(statement: tree)
+    let text = explain.map { $0.prefix + statement } ?? statement
+    if explain != nil {
+      try checkCount(text)
+    }
+    return GatedStatement(
+      text: text, explain: explain, tables: walk.tables, wantsListing: walk.wantsListing,
+      parameters: Self.parameterUse(walk.parameterNames))
+  }
+
+  private func checkCount(_ text: String) throws(QueryFailure) {
+    let count: Int
+    do throws(DuckDBError) {
+      count = try connection.extractStatements(text).count
+    } catch {
+      throw FailureMapping.failure(of: error, otherwise: .invalidSQL)
+    }
+    guard count == 1 else {
+      throw QueryFailure(.sqlNotAllowed, "a query is exactly one statement")
+    }
+  }
+
+  private func syntaxTree(of statement: String) throws(QueryFailure) -> JSONValue {
+    let document: JSONValue
+    do {
+      try serialize.bind(positional: [.string(statement)])
+      let answer = try serialize.execute(streaming: false).readTable(maximumRows: 1)
+      guard case .string(let text)? = answer.rows.first?.first else {
+        throw QueryFailure(.invalidSQL, "the statement cannot be parsed")
+      }
+      guard text.utf8.count <= Self.maximumTreeBytes else {
+        throw QueryFailure(.invalidSQL, "the statement is too large to check")
+      }
+      document = try JSONParser.parse(Array(text.utf8), maximumDepth: SyntaxWalk.maximumDepth)
+    } catch let error as DuckDBError {
+      throw FailureMapping.failure(of: error, otherwise: .invalidSQL)
+    } catch let error as QueryFailure {
+      throw error
+    } catch {
+      throw QueryFailure(.invalidSQL, "the statement is nested too deeply")
+    }
+    guard document["error"] == .bool(false) else { throw Self.refusal(document) }
+    guard let statements = document["statements"]?.array, statements.count == 1 else {
+      throw QueryFailure(.sqlNotAllowed, "a query is exactly one statement")
+    }
+    return statements[0]
+  }
+
+  /// What the engine says of a text that it cannot give as a query's tree.
+  private static func refusal(_ document: JSONValue) -> QueryFailure {
+    let message = document["error_message"]?.string ?? "the statement cannot be parsed"
+    guard document["error_type"]?.string == "not implemented" else {
+      return QueryFailure(.invalidSQL, FailureMapping.scrubbed(message))
+    }
+    if message.contains("parameters") {
+      return QueryFailure(.parametersInvalid, "? and $name cannot be mixed in one statement")
+    }
+    return QueryFailure(
+      .sqlNotAllowed,
+      "only SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES and EXPLAIN of them are queries; "
+        + "PIVOT needs its values in an IN list")
+  }
+
+  private static func parameterUse(_ names: Set<String>) -> ParameterUse {
+    if names.isEmpty { return .none }
+    let numbers = names.compactMap { Int($0) }
+    // The engine refuses a mixture, so the first tells for all.
+    guard numbers.count == names.count else { return .named(names) }
+    return .positional(count: numbers.max() ?? 0)
+  }
+}

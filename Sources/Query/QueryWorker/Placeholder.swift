@@ -1,1 +1,0 @@
-// QueryWorker: to be filled.

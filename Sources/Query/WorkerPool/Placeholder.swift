@@ -1,1 +1,0 @@
-// WorkerPool: to be filled.

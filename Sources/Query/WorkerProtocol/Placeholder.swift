@@ -1,1 +1,0 @@
-// WorkerProtocol: to be filled.

@@ -1,0 +1,17 @@
+import Synchronization
+
+/// Every connection the library holds, from its start to the closing of its socket.
+final class ConnectionRegistry: Sendable {
+  private let connections = Mutex<[ObjectIdentifier: Connection]>([:])
+
+  var count: Int { connections.withLock { $0.count } }
+  var all: [Connection] { connections.withLock { Array($0.values) } }
+
+  func add(_ connection: Connection) {
+    connections.withLock { $0[ObjectIdentifier(connection)] = connection }
+  }
+
+  func remove(_ connection: Connection) {
+    connections.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(connection)) }
+  }
+}

@@ -1,0 +1,17 @@
+/// A whole request as a handler gets it.
+package struct HTTPRequest: Sendable {
+  package let head: HTTPRequestHead
+  package let body: [UInt8]
+  /// What the head hook handed over with its acceptance, such as the route and the caller.
+  package let context: (any Sendable)?
+
+  package init(head: HTTPRequestHead, body: [UInt8] = [], context: (any Sendable)? = nil) {
+    self.head = head
+    self.body = body
+    self.context = context
+  }
+
+  package var method: HTTPMethod { head.method }
+  package var pathSegments: [String] { head.pathSegments }
+  package var headers: HTTPHeaders { head.headers }
+}
