@@ -117,7 +117,10 @@ extension ColumnType {
     switch self {
     case .boolean: "BOOLEAN (true or false)"
     case .tinyint, .smallint, .integer, .bigint:
-      "\(sqlName) (an integer from -\(integerLimits?.lowest ?? 0) to \(integerLimits?.highest ?? 0))"
+      """
+      \(sqlName) (an integer from -\(integerLimits?.lowest ?? 0) to \
+      \(integerLimits?.highest ?? 0))
+      """
     case .utinyint, .usmallint, .uinteger:
       "\(sqlName) (an integer from 0 to \(integerLimits?.highest ?? 0))"
     case .ubigint: "UBIGINT (an integer from 0 to \(UInt64.max), or such as a string of digits)"

@@ -3,9 +3,9 @@ import Synchronization
 /// Parsers that wait for the next text, so that none is made per request.
 @usableFromInline package final class JSONParserPool: Sendable {
   /// Idle parsers kept; more texts than that may be read at once.
-  private static let maxIdleParsers = 32
+  private static let maxIdleParsers = 16
   /// A parser that a large text has made larger than this is not kept.
-  private static let maxRetainedBytes = 8 << 20
+  private static let maxRetainedBytes = 4 << 20
 
   private let limits: JSONLimits
   private let idle = Mutex<[PooledParser]>([])
