@@ -1,3 +1,4 @@
+import Glibc
 import HTTPServer
 import Testing
 
@@ -46,6 +47,7 @@ import Testing
       try await onThread {
         for number in 0..<1_500 {
           let client = try RawClient(port: port)
+          let t0 = ContinuousClock.now; defer { if ContinuousClock.now - t0 > .seconds(1) { let m = Array("SLOW \(number) \(String(decoding: Self.hostile(number), as: UTF8.self).debugDescription)\n".utf8); _ = write(2, m, m.count) } }
           client.send(Self.hostile(number))
           if number % 3 != 0 {
             client.finishSending()

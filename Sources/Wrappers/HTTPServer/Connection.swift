@@ -72,10 +72,10 @@ final class Connection: Sendable {
   func reset() {
     state.withLock {
       guard $0.isOpen else { return }
-      var now = linger(l_onoff: 1, l_linger: 0)
-      _ = setsockopt(
-        descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
-      _ = Glibc.shutdown(descriptor, Int32(SHUT_RDWR))
+      // Dissolving the association is how Linux resets a connection whose descriptor stays.
+      var nowhere = sockaddr()
+      nowhere.sa_family = sa_family_t(AF_UNSPEC)
+      _ = connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
     }
   }
 

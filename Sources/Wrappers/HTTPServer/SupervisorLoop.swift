@@ -130,7 +130,10 @@ final class SupervisorLoop {
     progress?.hurry(deadline: request.deadline, isUrgent: request.isUrgent)
     let open = core.connections.all
     for connection in open { connection.shutDownIfWaiting() }
-    switch progress?.next(at: now, connections: open.count, handlers: core.slots.inUse) {
+    let busy = open.count { $0.exchange != nil }
+    switch progress?.next(
+      at: now, connections: open.count, exchanges: busy, handlers: core.slots.inUse)
+    {
     case .wait, nil: return false
     case .cancelHandlers:
       report.cancelledRequests += core.slots.inUse
