@@ -106,12 +106,13 @@ final class SupervisorLoop {
   private func sweep(_ now: ContinuousClock.Instant) {
     nextSweep = now + .milliseconds(core.options.sweepIntervalMs)
     for connection in core.connections.all {
-      if let exchange = connection.exchange {
+      let exchange = connection.exchange
+      if let exchange {
         exchange.expireIfOverdue(at: now, limits: core.receiveLimits)
-        disconnects.note(exchange, connection)
       } else {
         connection.shutDownIfOverdue(at: now, limits: core.receiveLimits)
       }
+      disconnects.note(exchange, of: connection)
     }
     disconnects.reportGone()
   }
