@@ -52,13 +52,12 @@ struct StopProgress {
       if connections == 0, handlers == 0 { return .finish(unreturnedHandlers: 0) }
       return isUrgent || now - since >= answerGrace ? abandon(now) : .wait
     case .abandoned(let since):
-      // Requests that started meanwhile are ended as well.
-      guard exchanges == 0 else { return .abandonConnections }
       let isClear = connections == 0 && handlers == 0
-      if isClear || now - since >= returnGrace {
+      if exchanges == 0, isClear || now - since >= returnGrace {
         return .finish(unreturnedHandlers: handlers)
       }
-      return .wait
+      // Again and again: connections may start, and requests on them, until all has ended.
+      return connections > 0 ? .abandonConnections : .wait
     }
   }
 

@@ -121,8 +121,9 @@ final class SupervisorLoop {
   private func advanceStop(_ now: ContinuousClock.Instant) -> Bool {
     guard let request = supervisor.stopRequest else { return false }
     if progress == nil {
-      listening = nil
+      // In this order, so that who finds the port closed also finds connections ending.
       core.beginStopping()
+      listening = nil
       progress = StopProgress(
         deadline: request.deadline, isUrgent: request.isUrgent,
         answerGrace: .milliseconds(core.options.cancelledAnswerGraceMs),
