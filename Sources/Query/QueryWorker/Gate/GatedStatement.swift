@@ -1,30 +1,30 @@
 /// A statement that passed the gate.
-struct GatedStatement: Equatable {
+package struct GatedStatement: Equatable {
   /// The text to prepare: the tenant's own, behind our own spelling of EXPLAIN if it had one.
-  let text: String
-  let explain: ExplainForm?
+  package let text: String
+  package let explain: ExplainForm?
   /// Tables of the tenant, as written, each once when case is ignored.
-  let tables: [String]
+  package let tables: [String]
   /// Whether the statement looks at the list of tables.
-  let wantsListing: Bool
-  let parameters: ParameterUse
+  package let wantsListing: Bool
+  package let parameters: ParameterUse
 }
 
 /// Which parameters a statement has.
-enum ParameterUse: Equatable {
+package enum ParameterUse: Equatable {
   case none
   case named(Set<String>)
   case positional(count: Int)
 }
 
 /// An EXPLAIN before a statement.
-struct ExplainForm: Equatable {
-  enum Format: String {
+package struct ExplainForm: Equatable {
+  package enum Format: String {
     case text, json
   }
 
-  var analyze = false
-  var format = Format.text
+  package var analyze = false
+  package var format = Format.text
 
   /// The words to put before a gated statement.
   var prefix: String {

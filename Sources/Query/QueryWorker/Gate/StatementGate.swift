@@ -6,7 +6,7 @@ import WorkerProtocol
 /// Preparing folds constants and opens files, so everything is decided on the parsed statement
 /// before. **Invariant:** a text that passes is exactly one query over the tenant's tables, calling
 /// listed functions only; it changes nothing, and reaches no file, setting or other session.
-struct StatementGate {
+package struct StatementGate {
   /// A list of 128k values makes a tree of about 17 MB.
   private static let maximumTreeBytes = 32 << 20
 
@@ -14,14 +14,14 @@ struct StatementGate {
   let connection: DuckDBConnection
   private let serialize: DuckDBStatement
 
-  init(_ connection: DuckDBConnection) throws(DuckDBError) {
+  package init(_ connection: DuckDBConnection) throws(DuckDBError) {
     self.connection = connection
     serialize = try connection.prepare(
       "SELECT json_serialize_sql($1, skip_null := true, skip_empty := true)")
   }
 
   /// - Throws: `invalidSQL`, `sqlNotAllowed`, `tableNotFound`.
-  func check(_ sql: String) throws(QueryFailure) -> GatedStatement {
+  package func check(_ sql: String) throws(QueryFailure) -> GatedStatement {
     guard sql.utf8.count <= WorkerQuery.maximumSQLBytes else {
       throw QueryFailure(
         .invalidSQL, "a statement has at most \(WorkerQuery.maximumSQLBytes) bytes")

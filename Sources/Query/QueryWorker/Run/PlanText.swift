@@ -1,9 +1,9 @@
 /// Takes file paths out of the plans that EXPLAIN shows.
-enum PlanText {
+package enum PlanText {
   /// Blanks every path below the folders, to the end of its box or string and in the same width.
   ///
   /// - Returns: nil when a folder could still be read from it, broken over lines for instance.
-  static func hiding(_ folders: [String], in plan: String) -> String? {
+  package static func hiding(_ folders: [String], in plan: String) -> String? {
     var text = plan
     for folder in folders {
       text = blanking(folder, in: text)
