@@ -115,7 +115,7 @@ let package = Package(
       ]),
 
     // Ring 4: composition.
-    swiftTarget("Configuration", in: "Service", ["Model"]),
+    swiftTarget("Configuration", in: "Service", ["Model", "Observability"]),
     swiftTarget(
       "API", in: "Service",
       [

@@ -17,12 +17,13 @@ package struct FIFOQueue<Element> {
   /// Takes the oldest element.
   package mutating func popFirst() -> Element? {
     while head < slots.count {
-      defer { head += 1 }
-      if let element = slots[head] {
-        slots[head] = nil
+      let taken = slots[head]
+      slots[head] = nil
+      head += 1
+      if let taken {
         count -= 1
-        defer { compact() }
-        return element
+        compact()
+        return taken
       }
     }
     compact()
