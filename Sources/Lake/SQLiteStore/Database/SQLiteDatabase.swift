@@ -129,7 +129,7 @@ package final class SQLiteDatabase: Sendable {
   /// Moves the log into the database when there were writes since the last time.
   ///
   /// Called every `checkpointIntervalMs` by `CheckpointService`, and once at the end.
-  func checkpoint() async throws(SQLiteError) {
+  package func checkpoint() async throws(SQLiteError) {
     guard writesSinceCheckpoint.exchange(0, ordering: .relaxed) > 0 else { return }
     let pages = try await checkpointer.perform { (connection) throws(SQLiteError) in
       // A connection that has not read since the log grew checkpoints nothing.
