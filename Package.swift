@@ -52,6 +52,7 @@ let package = Package(
     systemLibrary("CCrypto", package: "libcrypto"),
     systemLibrary("CZstd", package: "libzstd"),
     systemLibrary("CCurl", package: "libcurl"),
+    systemLibrary("CZlib", package: "zlib"),
     .target(
       name: "CSimdJSON", path: "Sources/CLibraries/CSimdJSON",
       cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
@@ -66,6 +67,7 @@ let package = Package(
     swiftTarget("Sandbox", in: "Wrappers", ["CSandbox"]),
     swiftTarget("Digest", in: "Wrappers", ["CCrypto"]),
     swiftTarget("Zstd", in: "Wrappers", ["CZstd"]),
+    swiftTarget("Zlib", in: "Wrappers", ["CZlib"]),
 
     // Ring 3, ground floor: what every domain target may use.
     swiftTarget("Runtime", in: "Foundations"),
@@ -115,7 +117,7 @@ let package = Package(
       ]),
 
     // Ring 4: composition.
-    swiftTarget("Configuration", in: "Service", ["Model"]),
+    swiftTarget("Configuration", in: "Service", ["Model", "Observability"]),
     swiftTarget(
       "API", in: "Service",
       [
@@ -125,22 +127,26 @@ let package = Package(
     swiftTarget(
       "Server", in: "Service",
       ["API", "Configuration", "SQLiteStore", "ObjectStore", "QueryWorker", "WorkerPool"]),
-    swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "SimdJSON"]),
-    program("duckmesh", ["Server"]),
+    swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "Zlib"]),
+    program("duckmesh", ["Server", "QueryWorker"]),
     program("duckmeshctl", ["ControlTool"]),
 
     // Tests, in the same order.
-    tests("WrapperTests", ["SQLite", "Digest", "Zstd", "HTTPClient"]),
+    tests("WrapperTests", ["SQLite", "Digest", "Zstd", "Zlib", "HTTPClient"]),
     tests("DuckDBTests", ["DuckDB", "Rendering"]),
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
-    tests("EdgeTests", ["Edge", "SimdJSON", "DuckDB", "Digest"]),
+    tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),
     tests("ConsistencyTests", ["Consistency"]),
     tests("StoreConformanceTests", ["SQLiteStore", "Catalog", "IngestBus", "ObjectStore"]),
     tests(
       "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
-    tests("QueryWorkerTests", ["QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB"]),
-    tests("ControlToolTests", ["ControlTool", "HTTPClient"]),
+    tests(
+      "QueryWorkerTests",
+      [
+        "QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB", "Runtime", "duckmesh",
+      ]),
+    tests("ControlToolTests", ["ControlTool", "HTTPServer"]),
     tests("ServerTests", ["Server", "HTTPClient", "SimdJSON"]),
     tests("TidyTests", []),
   ],

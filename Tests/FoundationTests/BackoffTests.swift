@@ -1,10 +1,16 @@
 import Runtime
 import Testing
 
-/// A generator that always gives the same number.
-private struct FixedGenerator: RandomNumberGenerator {
-  let value: UInt64
-  mutating func next() -> UInt64 { value }
+/// SplitMix64 (prng.di.unimi.it): the same numbers in every run.
+private struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ (mixed >> 31)
+  }
 }
 
 @Suite struct BackoffTests {
@@ -23,9 +29,11 @@ private struct FixedGenerator: RandomNumberGenerator {
 
   @Test func jitterOnlyShortensAndAtMostByItsShare() {
     let backoff = Backoff(initialMs: 100, maximumMs: 100, jitter: 0.5)
-    var lowest = FixedGenerator(value: 0)
-    var highest = FixedGenerator(value: .max)
-    #expect(backoff.delay(afterAttempt: 1, using: &lowest) == .milliseconds(100))
-    #expect(backoff.delay(afterAttempt: 1, using: &highest) == .milliseconds(50))
+    var generator = SeededGenerator(state: 1)
+    let delays = (0..<1_000).map { _ in
+      backoff.delay(afterAttempt: 1, using: &generator).milliseconds
+    }
+    #expect(delays.allSatisfy { (50...100).contains($0) })
+    #expect(delays.contains { $0 < 55 } && delays.contains { $0 > 95 })
   }
 }

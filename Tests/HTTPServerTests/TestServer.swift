@@ -1,7 +1,8 @@
 import HTTPServer
-import Synchronization
+import Testing
 
-/// A server on a free loopback port that lives as long as the closure.
+/// A server on a free loopback port that lives as long as the closure. When it has stopped, nothing
+/// may be left of what its requests held.
 func withServer<Result: Sendable>(
   _ hooks: HTTPServerHooks,
   options adjust: (inout HTTPServerOptions) -> Void = { _ in },
@@ -13,12 +14,29 @@ func withServer<Result: Sendable>(
   let server = try HTTPServer(options: options, hooks: hooks)
   do {
     let result = try await body(server)
-    await server.stopNow()
+    let report = await server.stopNow()
+    #expect(report.unreturnedHandlers == 0)
+    #expect(server.openConnections == 0)
+    #expect(server.requestsInFlight == 0)
+    #expect(server.bufferedBodyBytes == 0)
     return result
   } catch {
     await server.stopNow()
     throw error
   }
+}
+
+/// Sends the text on a new connection and reads one answer.
+func exchange(_ port: Int, _ request: String) async throws -> RawClientAnswer {
+  try await onThread {
+    let client = try RawClient(port: port)
+    client.send(request)
+    return try client.readAnswer()
+  }
+}
+
+func get(_ port: Int, _ target: String = "/") async throws -> RawClientAnswer {
+  try await exchange(port, "GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n")
 }
 
 /// Says what it got: method, segments, query, body size; the body itself follows.

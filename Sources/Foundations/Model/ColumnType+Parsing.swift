@@ -68,13 +68,13 @@ extension ColumnType {
       self = type
       return
     }
+    if name.hasSuffix("]") { throw .unsupported("LIST", advice: "use JSON") }
     let base = String(name.prefix { $0 != "(" && $0 != "[" && $0 != "<" })
       .split(separator: " ").joined(separator: " ")
     if ["DECIMAL", "NUMERIC", "DEC"].contains(base) {
       self = try Self.decimal(arguments: String(name.dropFirst(base.count)))
       return
     }
-    if name.hasSuffix("]") { throw .unsupported("LIST", advice: "use JSON") }
     if let advice = Self.advice[base] { throw .unsupported(base, advice: advice) }
     throw .unknown(sql)
   }

@@ -7,8 +7,9 @@ import Glibc
 /// with 128 + the signal's number (143, 130). SIGPIPE is ignored: a peer that went away is an error
 /// of the write. Install it before any thread starts.
 ///
-/// A child process inherits ignored signals through exec: whoever spawns one resets SIGTERM, SIGINT
-/// and SIGPIPE to their defaults (`POSIX_SPAWN_SETSIGDEF`).
+/// A child process inherits ignored and blocked signals through exec: whoever spawns one resets
+/// SIGTERM, SIGINT and SIGPIPE to their defaults and empties the mask (`POSIX_SPAWN_SETSIGDEF`,
+/// `POSIX_SPAWN_SETSIGMASK`).
 package final class SignalTrap: Sendable {
   package static let endingSignals = [SIGTERM, SIGINT]
 
@@ -34,7 +35,11 @@ package final class SignalTrap: Sendable {
           endAtOnce(128 + number)
         }
       }
+      let registered = DispatchSemaphore(value: 0)
+      source.setRegistrationHandler { registered.signal() }
       source.activate()
+      // Registration happens on another thread; a signal before it would be lost.
+      registered.wait()
       return source
     }
   }

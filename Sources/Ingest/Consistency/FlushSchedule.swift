@@ -41,6 +41,9 @@ package struct FlushSchedule: Sendable {
 
   package init(options: Options) { self.options = options }
 
+  /// The newest token known to be pending.
+  package func head(of tenant: TenantID) -> VisibilityToken? { pending[tenant]?.head }
+
   package var isEmpty: Bool { pending.isEmpty }
   package var tenantCount: Int { pending.count }
 
@@ -62,6 +65,14 @@ package struct FlushSchedule: Sendable {
       known.demanded = max(known.demanded, early)
     }
     pending[tenant] = known
+  }
+
+  /// The bus says what is pending, for tenants whose publishing nobody has reported.
+  package mutating func learned(
+    tenant: TenantID, head: VisibilityToken, bytes: Int, now: Timestamp
+  ) {
+    guard pending[tenant] == nil else { return }
+    published(tenant: tenant, head: head, bytes: bytes, now: now)
   }
 
   /// Somebody waits for `token`.
@@ -103,17 +114,23 @@ package struct FlushSchedule: Sendable {
   }
 
   /// The tenants to be claimed now, those with the oldest pending event first.
-  package func due(now: Timestamp, limit: Int) -> [TenantID] {
+  ///
+  /// - Parameter excluded: tenants that are being materialised already.
+  package func due(
+    now: Timestamp, limit: Int, excluding excluded: Set<TenantID> = []
+  ) -> [TenantID] {
     let age = maximumAgeMs
-    let ready = pending.filter { isDue($0.value, ageMs: age, now: now) }
+    let ready = pending.filter {
+      !excluded.contains($0.key) && isDue($0.value, ageMs: age, now: now)
+    }
     return ready.sorted { ($0.value.oldest, $0.key) < ($1.value.oldest, $1.key) }
       .prefix(limit).map(\.key)
   }
 
   /// The next instant at which a tenant becomes due by itself.
-  package func nextDue() -> Timestamp? {
+  package func nextDue(excluding excluded: Set<TenantID> = []) -> Timestamp? {
     let age = maximumAgeMs
-    return pending.values.map { entry in
+    return pending.filter { !excluded.contains($0.key) }.values.map { entry in
       let natural =
         isDemanded(entry) || entry.bytes >= options.flushBytes
         ? entry.oldest : entry.oldest.adding(milliseconds: age)

@@ -31,11 +31,11 @@ package struct IngestRequest: Sendable {
     }
   }
 
-  /// The client's key.
-  package func idempotencyKey(of record: IngestRecord) -> String {
+  /// The client's key, UTF-8 without U+0000.
+  package func idempotencyKey(of record: IngestRecord) -> [UInt8] {
     let text = body[record.key.indices]
-    guard record.key.source == .escapedBody else { return String(decoding: text, as: UTF8.self) }
-    return text.withUnsafeBytes { JSONText.unescaped($0) }
+    guard record.key.source == .escapedBody else { return Array(text) }
+    return text.withUnsafeBytes { Array(JSONText.unescaped($0).utf8) }
   }
 
   /// The listed violations of one record.

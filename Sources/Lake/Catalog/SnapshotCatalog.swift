@@ -188,6 +188,9 @@ package protocol SnapshotCatalog: Sendable {
 
   func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress
 
+  /// Dead letters that are kept.
+  func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64
+
   /// Dead letters after `id` in the order in which they came, optionally of given tokens only.
   func deadLetters(
     tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int

@@ -1,1 +1,5 @@
-print("")
+import QueryWorker
+
+if CommandLine.arguments.dropFirst().first == "query-worker" {
+  queryWorkerMain()
+}

@@ -132,3 +132,23 @@ package struct BoundMessage: FrameMessage, Equatable {
     }
   }
 }
+
+/// A worker cannot become what it was asked to be.
+package struct RefusedMessage: FrameMessage, Equatable {
+  package static let kind = FrameKind.refused
+
+  /// For operators; may name layers and system errors.
+  package let reason: String
+
+  package init(reason: String) {
+    self.reason = reason
+  }
+
+  package func encode(into writer: inout MessageWriter) {
+    writer.put(reason)
+  }
+
+  package init(from reader: inout MessageReader) throws(FrameError) {
+    reason = try reader.string()
+  }
+}

@@ -6,6 +6,8 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
   case bind
   /// Worker → server: limits and sandbox stand (`BoundMessage`).
   case bound
+  /// Worker → server: it cannot serve, and ends (`RefusedMessage`).
+  case refused
   /// Server → worker: run this (`QueryMessage`).
   case query
   /// Worker → server: the tables that the statement names (`NeedMessage`).

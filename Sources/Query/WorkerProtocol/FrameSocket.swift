@@ -14,6 +14,11 @@ package enum FrameError: Error, Equatable {
 package struct Frame: Sendable {
   package let kind: FrameKind
   package let body: [UInt8]
+
+  package init(kind: FrameKind, body: [UInt8]) {
+    self.kind = kind
+    self.body = body
+  }
 }
 
 /// Sends and receives frames on a stream socket; every call blocks its thread.
@@ -32,13 +37,15 @@ package struct FrameSocket: Sendable {
 
   /// - Throws: `tooLong` before anything is sent, `closed`.
   package func send(_ kind: FrameKind, _ body: [UInt8]) throws(FrameError) {
-    do {
-      try body.withUnsafeBytes { try sendBytes(kind, $0) }
-    } catch let error as FrameError {
-      throw error
-    } catch {
-      throw .closed
+    var failure: FrameError?
+    body.withUnsafeBytes { bytes in
+      do throws(FrameError) {
+        try send(kind, bytes)
+      } catch {
+        failure = error
+      }
     }
+    if let failure { throw failure }
   }
 
   /// - Throws: `closed` also when the peer went away between two frames, `malformed`, `tooLong`.
@@ -64,7 +71,8 @@ package struct FrameSocket: Sendable {
     return Frame(kind: kind, body: body)
   }
 
-  private func sendBytes(_ kind: FrameKind, _ body: UnsafeRawBufferPointer) throws(FrameError) {
+  /// - Throws: `tooLong` before anything is sent, `closed`.
+  package func send(_ kind: FrameKind, _ body: UnsafeRawBufferPointer) throws(FrameError) {
     guard body.count <= Self.maximumBodyBytes else { throw .tooLong }
     var header: (UInt32, UInt8) = (UInt32(body.count).littleEndian, kind.rawValue)
     try withUnsafeBytes(of: &header) { bytes throws(FrameError) in

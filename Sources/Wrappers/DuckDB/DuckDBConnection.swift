@@ -2,8 +2,8 @@ internal import CDuckDB
 
 /// A connection: one thread at a time, with its own settings, temporary views and transaction.
 ///
-/// Statements and results keep their connection alive. A streaming result is closed by the next
-/// statement on its connection.
+/// Statements and results keep their connection alive. While a streaming result is neither read
+/// to its end nor released, its connection refuses every other statement (`.resourceInUse`).
 package final class DuckDBConnection {
   package let instance: DuckDBInstance
   /// For other threads; valid for ever.

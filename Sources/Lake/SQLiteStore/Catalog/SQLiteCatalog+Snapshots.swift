@@ -159,6 +159,16 @@ extension SQLiteCatalog {
     return found
   }
 
+  package func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64 {
+    try await read { (connection) throws(SQLiteError) in
+      let row = try connection.statement(
+        "SELECT dead_lettered - discarded FROM duckmesh_consumer WHERE tenant_id = ?"
+      ).bind(tenant.rawValue, at: 1)
+      defer { row.reset() }
+      return try row.step() ? row.int64(0) : 0
+    }
+  }
+
   package func deadLetters(
     tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
   ) async throws(CatalogError) -> [DeadLetterRecord] {

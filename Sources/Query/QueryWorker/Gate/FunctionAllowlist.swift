@@ -4,7 +4,7 @@
 /// has looked at it, and a test fails until it stands in one of these lists. Nothing here reads
 /// files, settings or other sessions, waits, or has an effect outside its value; what takes memory
 /// or time without end is stopped by the limits of the process.
-enum FunctionAllowlist {
+package enum FunctionAllowlist {
   static func allows(_ name: String) -> Bool {
     names.contains(name) || operators.contains(name)
   }
@@ -14,19 +14,20 @@ enum FunctionAllowlist {
     tableFunctions.contains(name)
   }
 
-  static let tableFunctions: Set<String> = [
-    "generate_series", "json_each", "json_tree", "pg_timezone_names", "range", "regexp_split_to_table",
+  package static let tableFunctions: Set<String> = [
+    "generate_series", "json_each", "json_tree", "pg_timezone_names", "range",
+    "regexp_split_to_table",
     "repeat_row", "unnest",
   ]
 
-  static let operators = words(
+  package static let operators = words(
     """
-    != !__postfix !~~ !~~* % & && * ** + - ->> / // < <-> << <= <=> <@ = > >= >> @ @> ^ ^@ | || ~
-    ~~ ~~* ~~~
+    != !__postfix !~~ !~~* % & && * ** + - -> ->> / // < <-> << <= <=> <@ = > >= >> @ @> ^ ^@ | ||
+    ~ ~~ ~~* ~~~
     """)
 
   /// Scalar, aggregate and window functions and macros, sorted.
-  static let names = words(
+  package static let names = words(
     """
     abs acos acosh add age aggregate ago alias any_value apply approx_count_distinct
     approx_quantile approx_top_k arbitrary arg_max arg_max_null arg_max_nulls_last arg_min

@@ -41,9 +41,7 @@ struct QueryWorker {
       serve(engine, gate, inbox, binding)
       return true
     } catch {
-      // The server learns of it by the closed socket; the reason goes to the log.
-      let line = "query worker cannot serve: \(error)\n"
-      _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      try? socket.send(RefusedMessage(reason: "\(error)"))
       return false
     }
   }

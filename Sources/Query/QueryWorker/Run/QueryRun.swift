@@ -73,7 +73,7 @@ struct QueryRun {
     guard query.timeZone != "UTC" else { return }
     do throws(DuckDBError) {
       try connection.execute("SET SESSION TimeZone = \(sqlLiteral(query.timeZone))")
-    } catch where error.kind == .interrupted {
+    } catch  where error.kind == .interrupted {
       throw FailureMapping.failure(of: error)
     } catch {
       throw QueryFailure(.parametersInvalid, "the time zone is not known")

@@ -1,0 +1,27 @@
+# Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
+.DEFAULT_GOAL := help
+.PHONY: run build test lint notices clean help
+
+run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
+	@exec .build/release/duckmesh serve
+
+build: ## Build duckmesh and duckmeshctl, optimised
+	@scripts/deps run
+	swift build --configuration release
+
+test: ## Run all tests, with their oracle and a real PostgreSQL installed
+	@scripts/deps test
+	@scripts/test
+
+lint: ## Check the format of the Swift sources and the syntax of the scripts
+	swift format lint --strict --recursive Sources Tests Package.swift
+	@for script in scripts/* .ci/run; do [ -d "$$script" ] || bash -n "$$script" || exit 1; done
+
+notices: build ## Write THIRD_PARTY_NOTICES anew from what the programs link
+	scripts/notices > .build/notices && mv .build/notices THIRD_PARTY_NOTICES
+
+clean: ## Remove build products; installed dependencies in .deps stay
+	rm -rf .build
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,1 +1,0 @@
-// Publisher: to be filled.

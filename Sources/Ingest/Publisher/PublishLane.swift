@@ -1,0 +1,130 @@
+import IngestBus
+import Model
+import Observability
+import Runtime
+
+/// One lane of the publisher: a queue and the loop that empties it.
+final class PublishLane: Sendable {
+  private struct State {
+    var queue: GroupQueue<Publisher.Answer>
+    var isStopped = false
+  }
+
+  private let state: Lock<State>
+  private let wakeUp = Notifier()
+  private let bus: any IngestBus
+  private let options: Publisher.Options
+  private let clock: any MonotonicClock
+  private let metrics: DuckMeshMetrics
+  private let logger: Logger
+  private let onPublished: Publisher.Listener
+
+  init(
+    bus: any IngestBus, options: Publisher.Options, clock: any MonotonicClock,
+    metrics: DuckMeshMetrics, logger: Logger, onPublished: @escaping Publisher.Listener
+  ) {
+    state = Lock(
+      State(
+        queue: GroupQueue(
+          limits: .init(
+            waitingBytes: options.waitingBytes, groupBytes: options.groupBytes,
+            groupRecords: options.groupRecords))))
+    self.bus = bus
+    self.options = options
+    self.clock = clock
+    self.metrics = metrics
+    self.logger = logger
+    self.onPublished = onPublished
+  }
+
+  var waitingBytes: Int { state.withLock { $0.queue.waitingBytes } }
+
+  func publish(
+    _ submission: Submission
+  ) async throws(PublisherError) -> Result<PublishOutcome, PublisherError> {
+    let answer = Publisher.Answer()
+    let wasIdle = try state.withLock { (state) throws(PublisherError) -> Bool in
+      guard !state.isStopped else { throw .stopped }
+      let wasEmpty = state.queue.isEmpty
+      guard state.queue.append(submission, answer) else { throw .queueFull }
+      return wasEmpty
+    }
+    if wasIdle { wakeUp.notify() }
+    return await answer.value()
+  }
+
+  /// Publishes until the shutdown, then what is left in the queue, then refuses.
+  func run(shutdown: Shutdown) async {
+    shutdown.onRequest { [wakeUp] in wakeUp.notify() }
+    while true {
+      let group = state.withLock { $0.queue.takeGroup() }
+      if !group.isEmpty {
+        await publish(group)
+        continue
+      }
+      let isDone = state.withLock { state in
+        state.isStopped = state.queue.isEmpty && (shutdown.isRequested || Task.isCancelled)
+        return state.isStopped
+      }
+      if isDone { return }
+      _ = await wakeUp.wait()
+    }
+  }
+
+  private func publish(_ entries: [(submission: Submission, entry: Publisher.Answer)]) async {
+    let (group, order) = PublishGroup.forming(entries.map(\.submission))
+    let started = clock.now
+    let outcomes: [PublishOutcome]
+    do {
+      outcomes = try await publishResending(group)
+    } catch {
+      logger.error(
+        "publishing failed", errorCode: "PUBLISH_FAILED",
+        [.recordCount: LogValue(entries.count), .detail: LogValue("\(error)")])
+      for (_, answer) in entries { answer.decide(.failure(error)) }
+      return
+    }
+    metrics.ingest.publishLatencyMs.observe((clock.now - started).milliseconds)
+    metrics.ingest.publishGroupRecords.observe(
+      Double(group.tenants.reduce(0) { $0 + $1.body.recordCount }))
+    report(group, outcomes)
+    for (position, index) in order.enumerated() {
+      entries[index].entry.decide(.success(outcomes[position]))
+    }
+  }
+
+  /// Sends a group again when its outcome is unknown: its keys answer what became of it.
+  private func publishResending(
+    _ group: PublishGroup
+  ) async throws(PublisherError) -> [PublishOutcome] {
+    var attempt = 1
+    while true {
+      do {
+        return try await bus.publish(group)
+      } catch .outcomeUnknown where attempt < options.attempts {
+        attempt += 1
+      } catch {
+        switch error {
+        case .outcomeUnknown: throw .outcomeUnknown
+        case .storageFull: throw .storageFull
+        case .unavailable(let reason), .damaged(let reason): throw .unavailable(reason: reason)
+        case .closed: throw .stopped
+        }
+      }
+    }
+  }
+
+  private func report(_ group: PublishGroup, _ outcomes: [PublishOutcome]) {
+    var position = 0
+    for batch in group.tenants {
+      let answers = outcomes[position..<position + batch.requests.count]
+      position += batch.requests.count
+      let accepted = answers.compactMap { outcome -> PublishOutcome.Acceptance? in
+        if case .accepted(let acceptance) = outcome { acceptance } else { nil }
+      }
+      if let head = accepted.first?.head, accepted.contains(where: { $0.newCount > 0 }) {
+        onPublished(batch.tenant, head, batch.body.byteCount)
+      }
+    }
+  }
+}

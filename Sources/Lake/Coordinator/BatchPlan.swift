@@ -1,0 +1,76 @@
+import Catalog
+import Consistency
+import IngestBus
+import Model
+
+/// One event with its token, ready to become a row.
+struct PlannedEvent: Sendable {
+  let token: VisibilityToken
+  let schemaVersion: Int64
+  let record: EventRecord
+}
+
+/// The events of one table in one batch, in token order.
+struct TableBatch: Sendable {
+  let tenant: TenantID
+  let epoch: LeaseEpoch
+  let table: TableID
+  var events: [PlannedEvent] = []
+}
+
+/// What a set of claims asks for, by table.
+///
+/// Invariant: the events of a tenant's batches are exactly the tokens after its watermark, each
+/// once.
+struct BatchPlan: Sendable {
+  private(set) var batches: [TableBatch] = []
+  private(set) var traceIDs: [String] = []
+  let claims: [TenantClaim]
+
+  enum Failure: Error, Equatable {
+    /// A segment does not hold what its row says; nothing is dropped, the tenant waits.
+    case damagedSegment(tenant: TenantID, firstToken: VisibilityToken)
+  }
+
+  init(claims: [TenantClaim]) throws(Failure) {
+    self.claims = claims
+    var traces: Set<String> = []
+    for claim in claims {
+      var tables: [TableID: TableBatch] = [:]
+      for segment in claim.segments {
+        try Self.add(segment, of: claim, to: &tables, traces: &traces)
+      }
+      batches += tables.values.sorted { $0.table < $1.table }
+    }
+    traceIDs = traces.sorted()
+  }
+
+  private static func add(
+    _ segment: Segment, of claim: TenantClaim, to tables: inout [TableID: TableBatch],
+    traces: inout Set<String>
+  ) throws(Failure) {
+    let damaged = Failure.damagedSegment(tenant: claim.tenant, firstToken: segment.firstToken)
+    guard let runs = try? SegmentCodec.decode(segment.body) else { throw damaged }
+    var skipped = segment.skipped[...]
+    var position = 0
+    var token = segment.firstToken
+    for run in runs {
+      var batch =
+        tables[run.table]
+        ?? TableBatch(tenant: claim.tenant, epoch: claim.epoch, table: run.table)
+      for record in run.records {
+        defer { position += 1 }
+        if skipped.first == position {
+          skipped.removeFirst()
+          continue
+        }
+        batch.events.append(
+          PlannedEvent(token: token, schemaVersion: run.schemaVersion, record: record))
+        token = token.advanced(by: 1)
+      }
+      tables[run.table] = batch.events.isEmpty ? nil : batch
+      if !run.traceID.isEmpty { traces.insert(run.traceID) }
+    }
+    guard skipped.isEmpty, token == segment.lastToken.advanced(by: 1) else { throw damaged }
+  }
+}

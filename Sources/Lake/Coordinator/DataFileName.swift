@@ -1,0 +1,34 @@
+import Model
+
+/// The name of a data file: who wrote it, under which lease epoch, and a random part that is never
+/// used twice.
+package struct DataFileName: Sendable, Equatable {
+  package enum Kind: String, Sendable {
+    /// Written under a tenant's lease.
+    case events
+    /// Written under a table's lease.
+    case merge
+  }
+
+  package let epoch: LeaseEpoch
+  package let kind: Kind
+  private let unique: String
+
+  /// - Parameter stagedName: the random name that the file had in staging.
+  package init(epoch: LeaseEpoch, kind: Kind, stagedName: String) {
+    self.epoch = epoch
+    self.kind = kind
+    unique = stagedName
+  }
+
+  /// - Returns: nil for a name that this program has not given.
+  package init?(parsing text: String) {
+    let parts = text.split(separator: "-", maxSplits: 2)
+    guard parts.count == 3, let kind = Kind(rawValue: String(parts[0])),
+      let epoch = Int64(parts[1]), parts[2].hasSuffix(".parquet")
+    else { return nil }
+    self.init(epoch: LeaseEpoch(epoch), kind: kind, stagedName: String(parts[2]))
+  }
+
+  package var text: String { "\(kind.rawValue)-\(epoch.rawValue)-\(unique)" }
+}

@@ -1,0 +1,65 @@
+import Catalog
+import DuckDB
+import Model
+
+/// A Parquet file that DuckDB has just written, with what the catalog must know of it.
+package struct ParquetFile: Sendable {
+  package let path: String
+  package let recordCount: Int64
+  package let byteCount: Int64
+  package let footerByteCount: Int64
+  package let statistics: [ColumnStatistics]
+
+  /// Small row groups make point look-ups four times faster and files one percent larger.
+  private static let format =
+    "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480, RETURN_STATS"
+
+  /// Writes the rows of a query as one file.
+  ///
+  /// - Parameters:
+  ///   - fieldIDs: each column of the query with its Parquet field id; statistics are returned for
+  ///     those that `statisticsOf` names.
+  /// - Throws: `DuckDBError`; the file may then be there in part.
+  package static func write(
+    query: String, fieldIDs: [(name: String, id: Int64)], statisticsOf columns: Set<Int64>,
+    to path: String, on connection: DuckDBConnection
+  ) throws(DuckDBError) -> ParquetFile {
+    let ids = fieldIDs.map { "\(SQLText.identifier($0.name)): \($0.id)" }
+      .joined(separator: ", ")
+    let answer = try connection.query(
+      "COPY (\(query)) TO \(SQLText.literal(path)) (\(format), FIELD_IDS {\(ids)})")
+    guard let count = answer.value("count")?.int64,
+      let bytes = answer.value("file_size_bytes")?.int64,
+      let footer = answer.value("footer_size_bytes")?.int64
+    else { throw DuckDBError(kind: .internal, message: "COPY returned no statistics") }
+    let entries = answer.value("column_statistics")
+    let statistics = fieldIDs.filter { columns.contains($0.id) }.compactMap { column in
+      entries?[SQLText.identifier(column.name)].flatMap {
+        Self.statistics($0, columnID: column.id, recordCount: count)
+      }
+    }
+    return ParquetFile(
+      path: path, recordCount: count, byteCount: bytes, footerByteCount: footer,
+      statistics: statistics)
+  }
+
+  /// - Returns: nil where DuckDB's numbers cannot be used: no size, or not counted over all rows.
+  private static func statistics(
+    _ entry: DuckDBValue, columnID: Int64, recordCount: Int64
+  ) -> ColumnStatistics? {
+    guard let size = entry["column_size_bytes"]?.string.flatMap(Int64.init),
+      let values = entry["num_values"]?.string.flatMap(Int64.init), values == recordCount
+    else { return nil }
+    let nulls = entry["null_count"]?.string.flatMap(Int64.init)
+    return ColumnStatistics(
+      columnID: columnID, byteCount: size, valueCount: values - (nulls ?? 0), nullCount: nulls,
+      minimum: storable(entry["min"]?.string), maximum: storable(entry["max"]?.string),
+      containsNaN: entry["has_nan"]?.string.map { $0 == "true" })
+  }
+
+  /// Catalog databases hold no NUL in a text: such a bound is left out, which prunes nothing.
+  private static func storable(_ bound: String?) -> String? {
+    guard let bound, !bound.utf8.contains(0) else { return nil }
+    return bound
+  }
+}

@@ -1,1 +1,0 @@
-// Coordinator: to be filled.

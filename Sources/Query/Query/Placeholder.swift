@@ -1,1 +1,0 @@
-// Query: to be filled.

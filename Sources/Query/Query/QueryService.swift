@@ -1,0 +1,204 @@
+import Catalog
+import Consistency
+import Model
+import ObjectStore
+import Runtime
+import WorkerPool
+import WorkerProtocol
+
+/// A query's snapshot, found and waited for.
+package struct QueryTarget: Sendable {
+  package let tenant: TenantRecord
+  package let snapshot: SnapshotRecord
+  package let deadLetterCount: Int64
+  package let barrierWaitMs: Double
+}
+
+/// What a query reads, known once its tables are.
+package struct ScanStatistics: Sendable, Equatable {
+  package var files = 0
+  package var bytes: Int64 = 0
+}
+
+/// Answers queries, each at one snapshot.
+///
+/// **Invariant:** a query that names a token runs on a snapshot whose watermark is at or above it,
+/// or fails and says so; all tables of a query are read at the same snapshot.
+package final class QueryService: Sendable {
+  private let catalog: any Catalog
+  private let store: any ObjectStore
+  private let hub: VisibilityHub
+  private let pool: WorkerPool
+  private let clock: any MonotonicClock
+
+  package init(
+    catalog: any Catalog, store: any ObjectStore, hub: VisibilityHub, pool: WorkerPool,
+    clock: any MonotonicClock
+  ) {
+    self.catalog = catalog
+    self.store = store
+    self.hub = hub
+    self.pool = pool
+    self.clock = clock
+  }
+
+  /// Finds the snapshot of a query, waiting at the barrier when it names a token.
+  package func target(
+    of request: QueryRequest, tenant: TenantRecord
+  ) async throws(QueryError) -> QueryTarget {
+    let started = clock.now
+    let snapshot: SnapshotRecord
+    switch request.selector {
+    case .latest, .token(.none):
+      snapshot = try await reading { () async throws(CatalogError) in
+        try await self.catalog.latestSnapshot(tenant: tenant.id)
+      }
+    case .snapshot(let id):
+      snapshot = try await reading { () async throws(CatalogError) in
+        try await self.catalog.snapshot(id, tenant: tenant.id)
+      }
+    case .time(let time):
+      snapshot = try await reading { () async throws(CatalogError) in
+        try await self.catalog.snapshot(at: time, tenant: tenant.id)
+      }
+    case .token(let token):
+      snapshot = try await barrier(token, request, tenant)
+      return try await target(
+        tenant, snapshot, barrierWaitMs: (clock.now - started).milliseconds)
+    }
+    return try await target(tenant, snapshot, barrierWaitMs: 0)
+  }
+
+  private func target(
+    _ tenant: TenantRecord, _ snapshot: SnapshotRecord, barrierWaitMs: Double
+  ) async throws(QueryError) -> QueryTarget {
+    let letters = try await reading { () async throws(CatalogError) in
+      try await self.catalog.deadLetterCount(tenant: tenant.id)
+    }
+    return QueryTarget(
+      tenant: tenant, snapshot: snapshot, deadLetterCount: letters, barrierWaitMs: barrierWaitMs)
+  }
+
+  /// Runs the query on its snapshot.
+  ///
+  /// - Parameter scan: told what is read, before the first row comes.
+  package func run(
+    _ request: QueryRequest, at target: QueryTarget,
+    scan: @escaping @Sendable (ScanStatistics) -> Void, output: some AnswerSink
+  ) async throws(QueryError) {
+    let binding = TenantBinding(
+      key: target.tenant.id.rawValue,
+      readableFolders: [store.localPath(of: target.tenant.folder)])
+    do throws(WorkerError) {
+      try await pool.run(
+        request.statement, tenant: binding,
+        deadline: clock.now.advanced(byMs: request.timeoutMs),
+        resolve: { need in try await self.relations(need, target, scan: scan) }, output: output)
+    } catch {
+      throw queryError(error)
+    }
+  }
+
+  private func relations(
+    _ need: NeedMessage, _ target: QueryTarget,
+    scan: @Sendable (ScanStatistics) -> Void
+  ) async throws(QueryError) -> ResolvedRelations {
+    do throws(CatalogError) {
+      let tenant = target.tenant.id
+      let snapshot = target.snapshot.id
+      var resolved = ResolvedRelations(relations: [])
+      if need.wantsListing {
+        resolved.listing = try await catalog.manifests(tenant: tenant, names: nil, at: snapshot)
+          .map { manifest in
+            ListedTable(
+              name: manifest.table.name,
+              columns: manifest.table.definition.schema.columns.map {
+                RelationColumn(name: $0.name, type: $0.type.sqlName)
+              })
+          }
+      }
+      guard !need.tables.isEmpty else { return resolved }
+      let manifests = try await catalog.manifests(
+        tenant: tenant, names: need.tables, at: snapshot)
+      let found = Set(manifests.map { $0.table.name.lowercased() })
+      let missing = need.tables.filter { !found.contains($0.lowercased()) }
+      guard missing.isEmpty else { throw CatalogError.tableNotFound }
+      let files = manifests.flatMap(\.files)
+      scan(ScanStatistics(files: files.count, bytes: files.reduce(0) { $0 + $1.byteCount }))
+      resolved.relations = manifests.map {
+        RelationSQL(manifest: $0, localPath: store.localPath(of:)).relation
+      }
+      return resolved
+    } catch {
+      switch error {
+      case .tableNotFound: throw .tableNotFound(names: need.tables)
+      // It was there when the query began.
+      case .snapshotNotFound: throw .snapshotGone
+      default: throw QueryError(error)
+      }
+    }
+  }
+
+  private func queryError(_ error: WorkerError) -> QueryError {
+    switch error {
+    case .failed(let failure) where failure.failure == .snapshotGone: .snapshotGone
+    case .failed(let failure) where failure.failure == .cancelled: .cancelled
+    case .failed(let failure): .failed(failure)
+    case .queueFull: .queueFull
+    case .timedOut: .timedOut
+    case .cancelled: .cancelled
+    case .workerLost: .workerLost
+    case .unavailable(let reason): .unavailable(reason: reason)
+    case .stopping: .stopping
+    case .resolution(let error): error as? QueryError ?? .unavailable(reason: "\(error)")
+    case .output: .cancelled
+    }
+  }
+}
+
+extension QueryService {
+  /// Waits until a snapshot holds the token's event.
+  private func barrier(
+    _ token: VisibilityToken, _ request: QueryRequest, _ tenant: TenantRecord
+  ) async throws(QueryError) -> SnapshotRecord {
+    let progress = try await reading { () async throws(CatalogError) in
+      try await self.catalog.progress(tenant: tenant.id)
+    }
+    // Said only after reading the head itself: a token that is merely unknown here may exist.
+    guard token <= progress.head else { throw .tokenNeverIssued }
+    var snapshot = progress.latest
+    if snapshot.watermark < token {
+      switch await hub.wait(
+        tenant: tenant.id, token: token, timeoutMs: request.consistencyTimeoutMs)
+      {
+      case .visible: break
+      case .timedOut:
+        throw .consistencyTimeout(requested: token, latest: snapshot.watermark)
+      case .refused: throw .tooManyWaiters
+      case .cancelled: throw .cancelled
+      }
+      snapshot = try await reading { () async throws(CatalogError) in
+        try await self.catalog.latestSnapshot(tenant: tenant.id)
+      }
+      guard snapshot.watermark >= token else {
+        throw .consistencyTimeout(requested: token, latest: snapshot.watermark)
+      }
+    }
+    if !request.allowsDeadLetters {
+      let letters = try await reading { () async throws(CatalogError) in
+        try await self.catalog.deadLetters(
+          tenant: tenant.id, tokens: [token], after: nil, limit: 1)
+      }
+      if let letter = letters.first {
+        throw .deadLettered(token: token, reason: letter.reason)
+      }
+    }
+    return snapshot
+  }
+
+  private func reading<Value>(
+    _ body: () async throws(CatalogError) -> Value
+  ) async throws(QueryError) -> Value {
+    do { return try await body() } catch { throw QueryError(error) }
+  }
+}

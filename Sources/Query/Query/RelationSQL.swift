@@ -1,0 +1,105 @@
+import Catalog
+import Model
+import WorkerProtocol
+
+/// The SQL behind a table name: its files at one snapshot as one relation.
+///
+/// Columns are read by Parquet field id, so files of older schema versions give today's columns.
+/// Rows that a merged file holds for newer snapshots, and rows that delete files name, are left out.
+struct RelationSQL {
+  /// The field id under which DuckLake keeps a row's snapshot in merged files.
+  static let snapshotFieldID: Int64 = 2_147_483_539
+
+  let manifest: TableManifest
+  /// Where a reader on this machine finds a file of the lake.
+  let localPath: (String) -> String
+
+  var relation: RelationDefinition {
+    let snapshot = manifest.snapshot
+    // Files that need no filter, those whose rows carry snapshots, those with deletes.
+    let groups = Dictionary(grouping: manifest.files) { file in
+      Group(
+        isPartial: file.partialMaximum.map { $0 > snapshot } ?? false,
+        hasDeletes: file.deletes != nil)
+    }
+    var selects: [String] = []
+    var setup: [String] = []
+    for (group, files) in groups.sorted(by: { $0.key.order < $1.key.order }) {
+      let deletes = group.hasDeletes ? deletesTable(group) : nil
+      if let deletes { setup += deletesSetup(files, table: deletes) }
+      selects.append(select(files, group: group, deletes: deletes))
+    }
+    return RelationDefinition(
+      name: manifest.table.name,
+      select: selects.isEmpty ? emptySelect : selects.joined(separator: " UNION ALL "),
+      setup: setup)
+  }
+
+  private struct Group: Hashable {
+    let isPartial: Bool
+    let hasDeletes: Bool
+    var order: Int { (isPartial ? 1 : 0) + (hasDeletes ? 2 : 0) }
+  }
+
+  private var columns: [(definition: ColumnDefinition, id: Int64)] {
+    Array(zip(manifest.table.definition.schema.columns, manifest.table.columnIDs))
+  }
+
+  private var columnList: String {
+    columns.map { SQLText.identifier($0.definition.name) }.joined(separator: ", ")
+  }
+
+  /// `read_parquet` refuses an empty list of files.
+  private var emptySelect: String {
+    let nulls = columns.map {
+      "NULL::\($0.definition.type.sqlName) AS \(SQLText.identifier($0.definition.name))"
+    }
+    return "SELECT \(nulls.joined(separator: ", ")) WHERE false"
+  }
+
+  private func select(_ files: [DataFileRecord], group: Group, deletes: String?) -> String {
+    var conditions: [String] = []
+    if group.isPartial {
+      conditions.append("_dl_snapshot <= \(manifest.snapshot.rawValue)")
+    }
+    if let deletes {
+      conditions.append(
+        "((file_index::BIGINT << 40) | file_row_number) NOT IN (SELECT position FROM \(deletes))")
+    }
+    let paths = files.map { SQLText.literal(localPath($0.path)) }.joined(separator: ", ")
+    let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
+    return "SELECT \(columnList) FROM read_parquet([\(paths)], "
+      + "schema = MAP {\(fields(withSnapshot: group.isPartial))})\(filter)"
+  }
+
+  private func fields(withSnapshot: Bool) -> String {
+    var fields = columns.map { column in
+      let name = SQLText.literal(column.definition.name)
+      let type = SQLText.literal(column.definition.type.sqlName)
+      return "\(column.id): {name: \(name), type: \(type), default_value: NULL}"
+    }
+    if withSnapshot {
+      fields.append(
+        "\(Self.snapshotFieldID): {name: '_dl_snapshot', type: 'BIGINT', default_value: NULL}")
+    }
+    return fields.joined(separator: ", ")
+  }
+
+  private func deletesTable(_ group: Group) -> String {
+    "_dl_deletes_\(manifest.table.id.rawValue)_\(group.order)"
+  }
+
+  /// The deleted positions of a group, packed with the file's place in the list: probing one number
+  /// is three times faster than a join on path and position.
+  private func deletesSetup(_ files: [DataFileRecord], table: String) -> [String] {
+    let parts = files.enumerated().compactMap { index, file -> String? in
+      guard let deletes = file.deletes else { return nil }
+      let path = SQLText.literal(localPath(deletes.path))
+      let filter =
+        deletes.partialMaximum == nil
+        ? "" : " WHERE _ducklake_internal_snapshot_id <= \(manifest.snapshot.rawValue)"
+      return "SELECT (\(index)::BIGINT << 40) | pos AS position FROM read_parquet(\(path))\(filter)"
+    }
+    return ["CREATE TEMP TABLE \(table) AS \(parts.joined(separator: " UNION ALL "))"]
+  }
+}

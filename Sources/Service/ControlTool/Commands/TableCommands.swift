@@ -1,0 +1,149 @@
+/// `tables`: what tables there are, and making and dropping them.
+enum TableCommands {
+  private enum Format: String, CaseIterable {
+    case table
+    case json
+  }
+
+  private static let formatOption = OptionSpecification(
+    "--format", "FORMAT", "table (default) or json, as the server sent it.")
+
+  static let list = CommandSpecification(
+    "tables list", summary: "List the tables. Bare tables does the same.", options: [formatOption]
+  ) { invocation throws(ToolFailure) in
+    let format = try invocation.arguments.choice("--format", default: Format.table)
+    let tables = try allTables(try invocation.interruptibleConnection())
+    switch format {
+    case .json: try invocation.print(.object([.init(name: "tables", value: .array(tables))]))
+    case .table:
+      let table = TextTable(columns: [
+        .init(title: "table"), .init(title: "columns", isNumeric: true),
+        .init(title: "schema version", isNumeric: true), .init(title: "created"),
+      ])
+      let rows = tables.map { entry in
+        [
+          entry["table_name"]?.text ?? "", String(TableSchema(entry).columns.count),
+          entry["schema_version"]?.compactText ?? "", entry["created_at"]?.text ?? "",
+        ]
+      }
+      try invocation.console.say(table.render(rows))
+    }
+    return .done
+  }
+
+  static let get = CommandSpecification(
+    "tables get", arguments: "TABLE", count: 1...1, summary: "Show a table's columns.",
+    options: [formatOption]
+  ) { invocation throws(ToolFailure) in
+    let name = invocation.arguments.positionals[0]
+    let format = try invocation.arguments.choice("--format", default: Format.table)
+    let value = try invocation.interruptibleConnection().call(
+      "GET", "/v1/tables/" + ServerConnection.encoded(name))
+    switch format {
+    case .json: try invocation.print(value)
+    case .table:
+      let table = TextTable(columns: [
+        .init(title: "column"), .init(title: "type"), .init(title: "nullable"),
+      ])
+      let rows = TableSchema(value).columns.map { column in
+        [column.name, column.typeName, column.isNullable ? "yes" : "no"]
+      }
+      try invocation.console.say(table.render(rows))
+      if let column = value["event_time_column"]?.text {
+        try invocation.console.say("event time column: \(Printable.line(column))\n")
+      }
+    }
+    return .done
+  }
+
+  static let create = CommandSpecification(
+    "tables create", arguments: "TABLE", count: 1...1, summary: "Make a table.",
+    details: """
+      Either --column for each column, in order, or --schema with a file that holds \
+      {"columns": [{"name": …, "type": …, "nullable": …}]}. Types are DuckDB's: BIGINT, DOUBLE, \
+      DECIMAL(18,2), VARCHAR, BOOLEAN, DATE, TIMESTAMP, TIMESTAMPTZ, UUID, JSON and so on.
+      """,
+    options: [
+      OptionSpecification(
+        "--column", "'NAME TYPE [not null]'", repeats: true, "One column of the table."),
+      OptionSpecification("--schema", "FILE|-", "Columns as a JSON object."),
+      OptionSpecification(
+        "--event-time-column", "NAME", "The column that a record's event_time fills."),
+    ],
+    examples: [
+      .init(
+        command: "duckmeshctl tables create visits --column 'at TIMESTAMPTZ not null' "
+          + "--column 'page VARCHAR' --event-time-column at",
+        meaning: "Two columns, the first of them never NULL.")
+    ]
+  ) { invocation throws(ToolFailure) in
+    let name = invocation.arguments.positionals[0]
+    let schema = try requestedSchema(invocation)
+    var members: [JSONValue.Member] = [
+      .init(name: "table_name", value: .string(name)), .init(name: "schema_json", value: schema),
+    ]
+    if let column = invocation.arguments.text("--event-time-column") {
+      members.append(.init(name: "event_time_column", value: .string(column)))
+    }
+    _ = try invocation.interruptibleConnection().call("POST", "/v1/tables", body: .object(members))
+    try invocation.console.say("created \(Printable.line(name))\n")
+    return .done
+  }
+
+  static let delete = CommandSpecification(
+    "tables delete", arguments: "TABLE", count: 1...1, summary: "Drop a table.",
+    details: "Its rows stay reachable at older snapshots until retention removes them."
+  ) { invocation throws(ToolFailure) in
+    let name = invocation.arguments.positionals[0]
+    _ = try invocation.interruptibleConnection().call(
+      "DELETE", "/v1/tables/" + ServerConnection.encoded(name))
+    try invocation.console.say("deleted \(Printable.line(name))\n")
+    return .done
+  }
+
+  private static func allTables(
+    _ connection: ServerConnection
+  ) throws(ToolFailure) -> [JSONValue] {
+    var tables: [JSONValue] = []
+    var path = "/v1/tables"
+    while true {
+      let page = try connection.call("GET", path)
+      guard let entries = page["tables"]?.array else {
+        throw .unexpectedAnswer("a list without its tables")
+      }
+      tables += entries
+      guard let token = page["next_page_token"]?.text, !token.isEmpty else { return tables }
+      path = "/v1/tables?page_token=" + ServerConnection.encoded(token)
+    }
+  }
+
+  private static func requestedSchema(_ invocation: Invocation) throws(ToolFailure) -> JSONValue {
+    let arguments = invocation.arguments
+    let columns = arguments.all("--column")
+    guard let path = arguments.text("--schema") else {
+      guard !columns.isEmpty else {
+        throw .usage("a table needs --column or --schema", command: arguments.command)
+      }
+      var parsed: [TableSchema.Column] = []
+      for text in columns {
+        guard let column = TableSchema.Column(declaration: text) else {
+          throw .usage("--column takes 'NAME TYPE [not null]'", command: arguments.command)
+        }
+        parsed.append(column)
+      }
+      return TableSchema(columns: parsed).json
+    }
+    guard columns.isEmpty else {
+      throw .usage("--column and --schema exclude each other", command: arguments.command)
+    }
+    let source = try ByteSource(path: path, standardInput: invocation.console.input)
+    let bytes = try source.readAll(maximumBytes: 4 * 1_048_576)
+    do throws(JSONProblem) {
+      let value = try JSONValue(parsing: bytes)
+      return value.array == nil ? value : .object([.init(name: "columns", value: value)])
+    } catch {
+      throw .unreadableInput(
+        name: source.name, reason: "not JSON: \(error.reason) (at byte \(error.offset + 1))")
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/// The server's answer to an ingest request.
+struct IngestReceipt: Sendable, Equatable {
+  struct DeadLetter: Sendable, Equatable {
+    var index: Int?
+    var reason: String
+  }
+
+  var accepted: Int
+  var duplicates: Int
+  var token: Int?
+  var deadLetterCount: Int
+  var deadLetters: [DeadLetter]
+
+  /// Nil when a member that every receipt has is missing.
+  init?(_ value: JSONValue) {
+    guard let accepted = value["accepted_count"]?.integer,
+      let duplicates = value["duplicate_count"]?.integer
+    else { return nil }
+    self.accepted = accepted
+    self.duplicates = duplicates
+    token = value["max_visibility_token"]?.integer
+    deadLetters = Self.deadLetters(value["dead_lettered"])
+    deadLetterCount = deadLetters.count
+  }
+
+  /// The refusal of a waited write some of whose records were dead-lettered: the write itself
+  /// stands, and the others of its records are visible.
+  init?(deadLetteredBy refusal: ServerRefusal, recordCount: Int) {
+    guard refusal.status == 422, refusal.errorCode == "DEAD_LETTERED" else { return nil }
+    let context = refusal.context
+    deadLetters = Self.deadLetters(context?["dead_lettered"])
+    deadLetterCount = max(1, deadLetters.count, context?["tokens"]?.array?.count ?? 0)
+    accepted = context?["accepted_count"]?.integer ?? max(0, recordCount - deadLetterCount)
+    duplicates = context?["duplicate_count"]?.integer ?? 0
+    token = context?["max_visibility_token"]?.integer
+  }
+
+  private static func deadLetters(_ value: JSONValue?) -> [DeadLetter] {
+    (value?.array ?? []).map { letter in
+      DeadLetter(
+        index: letter["index"]?.integer ?? letter["record_index"]?.integer,
+        reason: letter["reason"]?.text ?? "no reason given")
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/// One run of `ingest`: find out about the table and the input, send, report.
+struct IngestRun {
+  private let options: IngestOptions
+  private let console: Console
+  private let stop: StopSignal
+  private let connection: ServerConnection
+
+  init(_ options: IngestOptions, _ invocation: Invocation) throws(ToolFailure) {
+    self.options = options
+    console = invocation.console
+    stop = invocation.stop
+    connection = try invocation.connection(connections: options.concurrency)
+  }
+
+  /// - Throws: what went wrong before the first row was sent.
+  func run() throws(ToolFailure) -> ExitCode {
+    let source = try ByteSource(path: options.path, standardInput: console.input)
+    guard source.isRereadable || !options.keyColumns.isEmpty else {
+      throw .usage(
+        "\(source.name) is not a regular file and can be read only once: it needs --key",
+        command: "ingest")
+    }
+    var schema = try existingSchema()
+    var survey: InputSurvey?
+    if schema == nil {
+      let (found, created) = try createTable(source)
+      survey = found
+      schema = created
+    } else if options.keyColumns.isEmpty {
+      survey = try InputSurvey.digesting(source, stop: stop)
+    }
+    let keyRule: KeyRule =
+      options.keyColumns.isEmpty
+      ? .line(contentDigest: survey?.contentDigest ?? "") : .columns(options.keyColumns)
+    let progress = ProgressReporter(
+      ProgressLine(label: options.table, totalBytes: survey?.contentByteCount), console: console,
+      isQuiet: options.isQuiet)
+    let pipelineStop = StopSignal()
+    stop.onStop { pipelineStop.stop($0) }
+    let sender = BatchSender(
+      connection: connection, table: options.table, policy: options.policy,
+      timeoutMs: options.timeoutMs, stop: pipelineStop)
+    let pipeline = IngestPipeline(
+      sender: sender, sourceName: source.name, concurrency: options.concurrency,
+      stop: pipelineStop, progress: progress)
+    let start = ContinuousClock.now
+    let outcome: IngestPipeline.Outcome
+    switch options.format {
+    case .csv:
+      outcome = pipeline.run(try csvProducer(source, schema, keyRule), options.batch)
+    case .ndjson:
+      let reader = try LineReader(source)
+      let producer = LineProducer(reader, sourceName: source.name, keyRule: keyRule)
+      outcome = pipeline.run(producer, options.batch)
+    }
+    progress.clear()
+    let seconds = start.duration(to: .now) / .seconds(1)
+    return try IngestReport(options: options, sourceName: source.name, console: console)
+      .finish(outcome, seconds: seconds)
+  }
+
+  /// The table's columns; nil when there is no such table and it is to be made.
+  private func existingSchema() throws(ToolFailure) -> TableSchema? {
+    do throws(ToolFailure) {
+      return TableSchema(
+        try interruptible().call("GET", "/v1/tables/" + ServerConnection.encoded(options.table)))
+    } catch {
+      guard case .refused(let refusal) = error, refusal.errorCode == "TABLE_NOT_FOUND" else {
+        throw error
+      }
+      if options.creates { return nil }
+      if options.format == .csv, options.path != "-" {
+        console.note("hint: --create makes the table from the file's header and values")
+      }
+      throw error
+    }
+  }
+
+  private func createTable(
+    _ source: ByteSource
+  ) throws(ToolFailure) -> (InputSurvey, TableSchema) {
+    let (survey, names) = try InputSurvey.inferring(
+      source, header: options.header, nulls: options.nulls, stop: stop)
+    let columns = zip(names, survey.typeNames).map { name, type in
+      TableSchema.Column(name: name, typeName: type)
+    }
+    let schema = TableSchema(columns: columns)
+    let body = JSONValue.object([
+      .init(name: "table_name", value: .string(options.table)),
+      .init(name: "schema_json", value: schema.json),
+    ])
+    _ = try interruptible().call("POST", "/v1/tables", body: body)
+    let list = columns.map { "\($0.name) \($0.typeName)" }.joined(separator: ", ")
+    console.note(Printable.line("created table \(options.table) (\(list))"))
+    return (survey, schema)
+  }
+
+  private func csvProducer(
+    _ source: ByteSource, _ schema: TableSchema?, _ keyRule: KeyRule
+  ) throws(ToolFailure) -> CSVProducer {
+    let reader = try CSVReader(source, delimiter: options.header.delimiter)
+    let names = try CSVHeader.names(reader, options.header, sourceName: source.name)
+    let columns = schema?.columns ?? []
+    var encoded: [CSVRowEncoder.Column] = []
+    for name in names {
+      guard let column = columns.first(where: { $0.name == name }) else {
+        let near = NearSpelling.nearest(to: name, among: columns.map(\.name))
+        let hint = near.map { "; did you mean \($0)?" } ?? ""
+        throw .badRow(
+          InputProblem(
+            source: source.name, line: 1, column: nil,
+            reason: "table \(options.table) has no column \(Printable.line(name))\(hint) "
+              + "(--columns gives other names)"))
+      }
+      encoded.append(.init(name: name, type: ColumnType(typeName: column.typeName)))
+    }
+    let encoder = CSVRowEncoder(
+      columns: encoded, nulls: options.nulls, passesBadRowsOn: options.batch.passesBadRecordsOn)
+    return try CSVProducer(reader, sourceName: source.name, encoder: encoder, keyRule: keyRule)
+  }
+
+  /// Ctrl-C also ends the requests before the first batch.
+  private func interruptible() -> ServerConnection {
+    stop.onStop { [client = connection.client] _ in client.close() }
+    return connection
+  }
+}

@@ -1,0 +1,36 @@
+/// What an ingest has come to so far.
+struct IngestTally: Sendable, Equatable {
+  /// One record that the server put into the dead letters.
+  struct DeadLetter: Sendable, Equatable {
+    var line: Int
+    var reason: String
+  }
+
+  /// Dead letters that are listed by line; more are only counted.
+  static let maximumListedDeadLetters = 20
+
+  var confirmedRows = 0
+  var accepted = 0
+  var duplicates = 0
+  /// Duplicates in requests that were sent more than once: their first answer was lost.
+  var duplicatesInResent = 0
+  var deadLettered = 0
+  var highestToken: Int?
+  var resentRequests = 0
+  var deadLetters: [DeadLetter] = []
+
+  mutating func add(_ delivery: BatchSender.Delivery, of batch: Batch) {
+    let receipt = delivery.receipt
+    resentRequests += delivery.attempts - 1
+    confirmedRows += batch.lines.count
+    accepted += receipt.accepted
+    duplicates += receipt.duplicates
+    if delivery.attempts > 1 { duplicatesInResent += receipt.duplicates }
+    deadLettered += receipt.deadLetterCount
+    if let token = receipt.token { highestToken = max(highestToken ?? token, token) }
+    for letter in receipt.deadLetters where deadLetters.count < Self.maximumListedDeadLetters {
+      guard let index = letter.index, batch.lines.indices.contains(index) else { continue }
+      deadLetters.append(DeadLetter(line: batch.lines[index], reason: letter.reason))
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/// Turns CSV records into JSON objects for a table's columns.
+struct CSVRowEncoder {
+  struct Column {
+    let name: String
+    let type: ColumnType
+    /// `"name":` as it stands in the object.
+    let quotedName: [UInt8]
+
+    init(name: String, type: ColumnType) {
+      self.name = name
+      self.type = type
+      var quoted: [UInt8] = []
+      JSONString.append(name, to: &quoted)
+      quotedName = quoted + [0x3A]
+    }
+  }
+
+  /// What is wrong with a record; the reader knows the line.
+  struct Problem: Error, Equatable {
+    var column: String?
+    var reason: String
+  }
+
+  let columns: [Column]
+  let nulls: NullSpelling
+  /// Passes what cannot be converted to the server in a form that it will put into the dead
+  /// letters, instead of throwing.
+  let passesBadRowsOn: Bool
+
+  init(columns: [Column], nulls: NullSpelling, passesBadRowsOn: Bool) {
+    self.columns = columns
+    self.nulls = nulls
+    self.passesBadRowsOn = passesBadRowsOn
+  }
+
+  /// Appends the record as an object; NULL is `null`.
+  ///
+  /// - Throws: for a wrong number of fields, a value of another type, bytes that are not UTF-8.
+  func append(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ fields: [CSVScanner.Field], to output: inout [UInt8]
+  ) throws(Problem) {
+    try checkEncoding(bytes, fields)
+    if fields.count != columns.count, !passesBadRowsOn {
+      throw Problem(
+        column: nil, reason: "\(fields.count) fields where \(columns.count) columns are named")
+    }
+    output.append(0x7B)
+    for index in 0..<min(fields.count, columns.count) {
+      if index > 0 { output.append(0x2C) }
+      output.append(contentsOf: columns[index].quotedName)
+      try append(fields[index], of: bytes, column: columns[index], to: &output)
+    }
+    if fields.count != columns.count {
+      // No table has such a column, so the server names the record as the bad one it is.
+      output += "\(fields.isEmpty ? "" : ",")\"_field_count\":\(fields.count)".utf8
+    }
+    output.append(0x7D)
+  }
+
+  /// The text of one field, doubled quotes resolved.
+  func text(
+    of field: CSVScanner.Field, in bytes: UnsafeBufferPointer<UInt8>
+  ) -> [UInt8] {
+    let raw = UnsafeBufferPointer(rebasing: bytes[field.range])
+    return field.hasDoubledQuotes ? Self.withoutDoubledQuotes(raw) : Array(raw)
+  }
+
+  func isNull(_ field: CSVScanner.Field, in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    nulls.matches(UnsafeBufferPointer(rebasing: bytes[field.range]), isQuoted: field.isQuoted)
+  }
+
+  private func append(
+    _ field: CSVScanner.Field, of bytes: UnsafeBufferPointer<UInt8>, column: Column,
+    to output: inout [UInt8]
+  ) throws(Problem) {
+    let raw = UnsafeBufferPointer(rebasing: bytes[field.range])
+    // An empty quoted field is an empty text, and nothing where there is no such thing.
+    if nulls.matches(raw, isQuoted: field.isQuoted) || (raw.isEmpty && column.type != .text) {
+      output += "null".utf8
+      return
+    }
+    guard field.hasDoubledQuotes else { return try append(raw, column: column, to: &output) }
+    let text = Self.withoutDoubledQuotes(raw)
+    let result = text.withUnsafeBufferPointer { pointer in
+      Result { () throws(Problem) in try append(pointer, column: column, to: &output) }
+    }
+    try result.get()
+  }
+
+  private func append(
+    _ value: UnsafeBufferPointer<UInt8>, column: Column, to output: inout [UInt8]
+  ) throws(Problem) {
+    guard let expected = column.type.append(value, to: &output) else { return }
+    guard passesBadRowsOn else {
+      throw Problem(column: column.name, reason: "expected \(expected), got \(Self.shown(value))")
+    }
+    JSONString.append(value, to: &output)
+  }
+
+  private func checkEncoding(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ fields: [CSVScanner.Field]
+  ) throws(Problem) {
+    guard let first = fields.first, let last = fields.last else { return }
+    let record = bytes[first.range.lowerBound..<last.range.upperBound]
+    if UTF8Check.isValid(UnsafeBufferPointer(rebasing: record)) { return }
+    let bad = fields.firstIndex {
+      !UTF8Check.isValid(UnsafeBufferPointer(rebasing: bytes[$0.range]))
+    }
+    let column = bad.flatMap { $0 < columns.count ? columns[$0].name : nil }
+    throw Problem(column: column, reason: "not UTF-8; convert the file first, with iconv say")
+  }
+
+  static func withoutDoubledQuotes(_ raw: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(raw.count)
+    var index = 0
+    while index < raw.count {
+      text.append(raw[index])
+      index += raw[index] == 0x22 ? 2 : 1
+    }
+    return text
+  }
+
+  private static func shown(_ value: UnsafeBufferPointer<UInt8>) -> String {
+    let text = Printable.line(String(decoding: value.prefix(60), as: UTF8.self))
+    return "'\(text)\(value.count > 60 ? "…" : "")'"
+  }
+}

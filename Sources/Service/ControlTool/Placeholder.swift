@@ -1,1 +1,0 @@
-// ControlTool: to be filled.
