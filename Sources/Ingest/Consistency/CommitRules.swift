@@ -37,6 +37,10 @@ package struct LedgerCounts: Sendable, Equatable {
 
   package var total: Int64 { inserted + superseded + noOperation + deadLettered }
 
+  package var hasNoNegative: Bool {
+    min(inserted, superseded, noOperation, deadLettered) >= 0
+  }
+
   package static func + (left: Self, right: Self) -> Self {
     Self(
       inserted: left.inserted + right.inserted, superseded: left.superseded + right.superseded,

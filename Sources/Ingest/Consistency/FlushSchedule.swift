@@ -57,17 +57,14 @@ package struct FlushSchedule: Sendable {
   package mutating func published(
     tenant: TenantID, head: VisibilityToken, bytes: Int, now: Timestamp
   ) {
-    if var known = pending[tenant] {
-      known.head = max(known.head, head)
-      known.bytes += bytes
-      pending[tenant] = known
-    } else {
-      pending[tenant] = Pending(head: head, bytes: bytes, oldest: now)
-    }
+    var known = pending[tenant] ?? Pending(head: head, bytes: 0, oldest: now)
+    known.head = max(known.head, head)
+    known.bytes += bytes
     if let early = earlyDemands[tenant], early <= head {
       earlyDemands[tenant] = nil
-      pending[tenant]?.demanded = early
+      known.demanded = max(known.demanded, early)
     }
+    pending[tenant] = known
   }
 
   /// The bus says what is pending, for tenants whose publishing nobody has reported.
@@ -91,14 +88,15 @@ package struct FlushSchedule: Sendable {
   package mutating func committed(tenant: TenantID, watermark: VisibilityToken, now: Timestamp) {
     if let early = earlyDemands[tenant], early <= watermark { earlyDemands[tenant] = nil }
     guard var known = pending[tenant] else { return }
+    if known.demanded <= watermark { known.demanded = .none }
+    pending[tenant] = known
     guard known.head > watermark else {
-      pending[tenant] = nil
+      forget(tenant: tenant)
       return
     }
     known.bytes = 0
     known.oldest = now
     known.notBefore = Timestamp(microseconds: .min)
-    if known.demanded <= watermark { known.demanded = .none }
     pending[tenant] = known
   }
 
@@ -108,7 +106,12 @@ package struct FlushSchedule: Sendable {
   }
 
   /// Somebody else holds the tenant, or nothing was there: drop what is only a hint.
-  package mutating func forget(tenant: TenantID) { pending[tenant] = nil }
+  ///
+  /// Who waits goes on waiting: the demand counts again with the next report of the tenant.
+  package mutating func forget(tenant: TenantID) {
+    guard let known = pending.removeValue(forKey: tenant), isDemanded(known) else { return }
+    earlyDemands[tenant] = max(earlyDemands[tenant] ?? .none, known.demanded)
+  }
 
   /// The tenants to be claimed now, those with the oldest pending event first.
   ///

@@ -89,9 +89,10 @@ package enum SegmentCodec {
   }
 
   package static func decode(_ body: SegmentBody) throws(Failure) -> [EventRun] {
-    guard let bytes = try? Zstd.decompress(body.compressed, limit: byteLimit) else {
-      throw .damaged
-    }
+    guard body.recordCount >= 0,
+      let bytes = try? Zstd.decompress(body.compressed, limit: byteLimit),
+      bytes.count == body.byteCount
+    else { throw .damaged }
     var reader = ByteReader(bytes)
     guard reader.byte() == version else { throw .damaged }
     var runs: [EventRun] = []

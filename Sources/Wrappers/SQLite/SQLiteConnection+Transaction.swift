@@ -9,7 +9,8 @@ extension SQLiteConnection {
   /// Runs `body` in a transaction: committed when it returns, rolled back when it throws.
   ///
   /// - Throws: what `body` throws, or `failure(error)` for an error of SQLite's own in BEGIN or
-  ///   COMMIT. A COMMIT that fails is rolled back: it is certainly not applied.
+  ///   COMMIT. A COMMIT that fails is rolled back and certainly not applied, but for
+  ///   `commitUncertain`.
   package func transaction<Result, Failure: Error>(
     _ kind: TransactionKind, failure: (SQLiteError) -> Failure,
     _ body: () throws(Failure) -> Result
@@ -30,7 +31,7 @@ extension SQLiteConnection {
       try execute("COMMIT")
     } catch {
       rollBack()
-      throw failure(error)
+      throw failure(error.ofCommit)
     }
     return result
   }

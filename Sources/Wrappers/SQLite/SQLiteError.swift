@@ -10,6 +10,9 @@ package enum SQLiteError: Error, Equatable {
   case storageFull
   /// Reading or writing the file failed.
   case inputOutput(code: Int32, message: String)
+  /// COMMIT could not make sure that its pages are on disk. This process sees the transaction
+  /// undone, but a crash before the next write may leave it done.
+  case commitUncertain(code: Int32, message: String)
   /// The file is not a database or is damaged.
   case corrupt(message: String)
   /// The file cannot be opened.
@@ -35,5 +38,12 @@ package enum SQLiteError: Error, Equatable {
     case SQLITE_INTERRUPT: self = .interrupted
     default: self = .misuse(code: code, message: message)
     }
+  }
+
+  /// What the error means when COMMIT failed with it: in the write-ahead log the transaction's last
+  /// frame is written before it is synced, so a failed sync leaves it where recovery would find it.
+  var ofCommit: SQLiteError {
+    guard case .inputOutput(let code, let message) = self else { return self }
+    return .commitUncertain(code: code, message: message)
   }
 }

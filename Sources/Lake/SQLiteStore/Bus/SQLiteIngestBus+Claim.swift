@@ -7,59 +7,53 @@ extension SQLiteIngestBus {
   package func claimBatch(
     owner: OwnerID, tenants: [TenantID], limit: ClaimLimit, leaseMs: Int
   ) async throws(BusError) -> [TenantClaim] {
-    let candidates = Array(tenants.prefix(limit.tenants))
-    let held = try await leases(of: candidates, owner: owner, leaseMs: leaseMs)
-    guard !held.isEmpty else { return [] }
-    // Read apart from the writer's turn: what is read cannot change, since only the holder of the
-    // lease moves the watermark and acknowledges.
-    return try await read { (connection) throws(SQLiteError) in
-      var reader = SegmentReader(limit: limit, connection: connection)
-      return try reader.read(held)
-    }
-  }
-
-  /// Takes or keeps the leases of tenants with pending events.
-  ///
-  /// A lease of the owner's own that has more than half its time left is used as it is, which
-  /// spares a transaction a commit.
-  private func leases(
-    of tenants: [TenantID], owner: OwnerID, leaseMs: Int
-  ) async throws(BusError) -> [HeldLease] {
     let clock = database.clock
-    let comfortable = { (lease: LeaseState, now: Timestamp) in
-      lease.owner == owner && lease.leasedUntil > now.adding(milliseconds: leaseMs / 2)
-    }
-    let known = try await read { (connection) throws(SQLiteError) in
-      var rows: [(TenantID, ConsumerRow)] = []
-      for tenant in tenants {
-        if let row = try ConsumerRow.read(tenant, connection) { rows.append((tenant, row)) }
+    let candidates = Array(tenants.prefix(limit.tenants))
+    // Read before anything is leased and apart from the writer's turn, so that only what is handed
+    // out is leased. The lease is taken only where the watermark is still the one that was read;
+    // what is pending beyond it only grows.
+    let pending = try await read { (connection) throws(SQLiteError) in
+      var reader = SegmentReader(limit: limit, connection: connection)
+      return try reader.read(candidates) { lease in
+        LeaseRules.claim(lease, owner: owner, now: clock.lease(), leaseMs: leaseMs) != nil
       }
-      return rows
     }
-    if known.allSatisfy({ comfortable($0.1.lease, clock.lease()) }) {
-      return known.map { HeldLease(tenant: $0.0, epoch: $0.1.lease.epoch) }
+    let now = clock.lease()
+    let isComfortable = pending.allSatisfy {
+      $0.lease.owner == owner && $0.lease.leasedUntil > now.adding(milliseconds: leaseMs / 2)
     }
+    // A lease of the owner's own that has more than half its time left is used as it is, which
+    // spares a transaction a commit.
+    if isComfortable { return pending.map { $0.claim(epoch: $0.lease.epoch) } }
     return try await write { (connection) throws(SQLiteError) in
       let now = clock.lease()
-      var held: [HeldLease] = []
-      for (tenant, _) in known {
-        guard let row = try ConsumerRow.read(tenant, connection),
+      var claims: [TenantClaim] = []
+      for candidate in pending {
+        guard let row = try ConsumerRow.read(candidate.tenant, connection),
+          row.watermark == candidate.watermark,
           let claimed = LeaseRules.claim(row.lease, owner: owner, now: now, leaseMs: leaseMs)
         else { continue }
-        try ConsumerRow.writeLease(claimed, tenant: tenant, connection)
-        held.append(HeldLease(tenant: tenant, epoch: claimed.epoch))
+        try ConsumerRow.writeLease(claimed, tenant: candidate.tenant, connection)
+        claims.append(candidate.claim(epoch: claimed.epoch))
       }
-      return held
+      return claims
     }
   }
 }
 
-private struct HeldLease: Sendable {
+/// What is pending of one tenant, and the lease that stood beside it.
+private struct PendingEvents: Sendable {
   let tenant: TenantID
-  let epoch: LeaseEpoch
+  let watermark: VisibilityToken
+  let lease: LeaseState
+  let segments: [Segment]
+
+  func claim(epoch: LeaseEpoch) -> TenantClaim {
+    TenantClaim(tenant: tenant, epoch: epoch, from: watermark, segments: segments)
+  }
 }
 
-/// Reads the segments after the watermarks of leased tenants, within the limits of one claim.
+/// Reads the segments after the watermarks of tenants, within the limits of one claim.
 private struct SegmentReader {
   private let limit: ClaimLimit
   private let connection: SQLiteConnection
@@ -71,20 +65,21 @@ private struct SegmentReader {
     self.connection = connection
   }
 
-  mutating func read(_ leases: [HeldLease]) throws(SQLiteError) -> [TenantClaim] {
-    var claims: [TenantClaim] = []
-    for lease in leases {
+  /// - Parameter isFree: whether a lease can be had; other tenants are left out.
+  mutating func read(
+    _ tenants: [TenantID], isFree: (LeaseState) -> Bool
+  ) throws(SQLiteError) -> [PendingEvents] {
+    var pending: [PendingEvents] = []
+    for tenant in tenants {
       guard bytes < limit.bytes, records < limit.records else { break }
-      guard let row = try ConsumerRow.read(lease.tenant, connection),
-        row.lease.epoch == lease.epoch
-      else { continue }
-      let segments = try segments(of: lease.tenant, after: row.watermark)
+      guard let row = try ConsumerRow.read(tenant, connection), isFree(row.lease) else { continue }
+      let segments = try segments(of: tenant, after: row.watermark)
       guard !segments.isEmpty else { continue }
-      claims.append(
-        TenantClaim(
-          tenant: lease.tenant, epoch: lease.epoch, from: row.watermark, segments: segments))
+      pending.append(
+        PendingEvents(
+          tenant: tenant, watermark: row.watermark, lease: row.lease, segments: segments))
     }
-    return claims
+    return pending
   }
 
   private mutating func segments(
@@ -105,7 +100,11 @@ private struct SegmentReader {
       let segment = try segment(rows, tenant: tenant)
       // The invariant of dense tokens, checked where it would do harm: a gap would be skipped.
       guard segment.firstToken == expected else {
-        throw .corrupt(message: "no segment begins at the token after the watermark")
+        throw .corrupt(message: "no segment begins at the token after the one before")
+      }
+      let tokens = segment.lastToken.rawValue - segment.firstToken.rawValue + 1
+      guard Int64(segment.body.recordCount - segment.skipped.count) == tokens else {
+        throw .corrupt(message: "a segment's records are not as many as its tokens")
       }
       expected = segment.lastToken.advanced(by: 1)
       bytes += segment.body.byteCount

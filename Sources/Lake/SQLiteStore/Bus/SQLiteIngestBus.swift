@@ -125,8 +125,7 @@ extension SQLiteIngestBus {
 }
 
 extension BusError {
-  /// What an error of SQLite's means for the bus. A failed COMMIT was rolled back, so nothing here
-  /// leaves the outcome unknown.
+  /// What an error of SQLite's means for the bus.
   init(_ error: SQLiteError) {
     self =
       switch error {
@@ -134,6 +133,7 @@ extension BusError {
       case .busy: .unavailable(reason: "database is locked")
       case .interrupted: .unavailable(reason: "interrupted")
       case .inputOutput(let code, _): .unavailable(reason: "database I/O error \(code)")
+      case .commitUncertain(let code, _): .outcomeUnknown(reason: "database I/O error \(code)")
       case .corrupt(let message): .damaged(reason: message)
       case .cannotOpen: .unavailable(reason: "database cannot be opened")
       case .constraint, .misuse: .unavailable(reason: "database refused a statement: \(error)")

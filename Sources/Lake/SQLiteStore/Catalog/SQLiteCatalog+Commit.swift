@@ -90,8 +90,10 @@ private struct EventCommitTransaction {
   let connection: SQLiteConnection
 
   func run() throws(CommitError) -> CommitReceipt {
+    if let contradiction = commit.contradiction { throw .inconsistent(reason: contradiction) }
     try checkFences()
     try checkTables()
+    try checkLedgerTables()
     let commit = commit
     return try mapping(CommitError.init) { () throws(SQLiteError) in
       var head = try LakeHead.read(connection)
@@ -167,6 +169,20 @@ private struct EventCommitTransaction {
       return changed
     }
     guard changed.isEmpty else { throw .tablesChanged(changed) }
+  }
+
+  /// A tenant's events are of its own tables, dropped ones included.
+  private func checkLedgerTables() throws(CommitError) {
+    for row in commit.ledger {
+      let isOwn = try mapping(CommitError.init) { () throws(SQLiteError) in
+        let found = try connection.statement(
+          "SELECT 1 FROM duckmesh_table WHERE table_id = ? AND tenant_id = ?"
+        ).bind(row.table.rawValue, at: 1).bind(row.tenant.rawValue, at: 2)
+        defer { found.reset() }
+        return try found.step()
+      }
+      guard isOwn else { throw .inconsistent(reason: "a table of another tenant") }
+    }
   }
 
   private func moveWatermark(_ fence: TenantFence, head: LakeHead) throws(SQLiteError) {

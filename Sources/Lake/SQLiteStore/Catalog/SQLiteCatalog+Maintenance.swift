@@ -168,15 +168,18 @@ private struct SnapshotExpiry {
 
   func run(_ ids: [SnapshotID]) throws(SQLiteError) -> Int {
     let protected = try protectedSnapshots()
-    let leaving = ids.filter { !protected.contains($0.rawValue) }
-    for id in leaving {
-      for table in ["ducklake_snapshot", "ducklake_snapshot_changes"] {
-        try connection.prepare("DELETE FROM \(table) WHERE snapshot_id = ?")
-          .bind(id.rawValue, at: 1).run()
-      }
+    var leaving: [SnapshotID] = []
+    for id in Set(ids) where !protected.contains(id.rawValue) {
+      try connection.statement("DELETE FROM ducklake_snapshot WHERE snapshot_id = ?")
+        .bind(id.rawValue, at: 1).run()
+      guard connection.changes == 1 else { continue }
+      leaving.append(id)
+      try connection.statement("DELETE FROM ducklake_snapshot_changes WHERE snapshot_id = ?")
+        .bind(id.rawValue, at: 1).run()
     }
-    // From the oldest on, so that what moves on is moved once.
-    for id in leaving.sorted() { try moveOn(id) }
+    // From the newest on: of all that moves to one snapshot, the newest is its state, and what is
+    // there stays.
+    for id in leaving.sorted(by: >) { try moveOn(id) }
     try scheduleUnreachableFiles()
     return leaving.count
   }

@@ -21,6 +21,9 @@ private struct MergeTransaction {
   let connection: SQLiteConnection
 
   func run() throws(CommitError) -> CommitReceipt {
+    guard merge.output.table == merge.table,
+      Set(merge.inputs.map(\.id)).count == merge.inputs.count
+    else { throw .inconsistent(reason: "an input twice, or an output of another table") }
     try checkLease()
     try checkInputs()
     let rows = merge.inputs.reduce(0) { $0 + $1.recordCount }
@@ -68,14 +71,15 @@ private struct MergeTransaction {
       for input in merge.inputs {
         let row = try connection.statement(
           """
-          SELECT f.record_count, f.partial_max FROM ducklake_data_file f
+          SELECT f.record_count, f.partial_max, f.begin_snapshot FROM ducklake_data_file f
           WHERE f.data_file_id = ?1 AND f.table_id = ?2 AND f.end_snapshot IS NULL
             AND NOT EXISTS (SELECT 1 FROM ducklake_delete_file d WHERE d.data_file_id = ?1)
           """
         ).bind(input.id, at: 1).bind(merge.table.rawValue, at: 2)
         defer { row.reset() }
         guard try row.step(), row.int64(0) == input.recordCount,
-          row.optionalInt64(1) == input.partialMaximum?.rawValue
+          row.optionalInt64(1) == input.partialMaximum?.rawValue,
+          row.int64(2) == input.begin.rawValue
         else { return false }
       }
       return true

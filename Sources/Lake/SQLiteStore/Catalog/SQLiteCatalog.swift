@@ -27,7 +27,8 @@ package struct SQLiteCatalog: Catalog {
 }
 
 extension CatalogError {
-  /// What an error of SQLite's means for the catalog; a failed COMMIT was rolled back.
+  /// What an error of SQLite's means for the catalog. An uncertain COMMIT of these calls may be
+  /// sent again: each finds what it would have made.
   init(_ error: SQLiteError) {
     self =
       switch error {
@@ -35,7 +36,8 @@ extension CatalogError {
       case .corrupt(let message): .damaged(reason: message)
       case .busy: .unavailable(reason: "database is locked")
       case .interrupted: .unavailable(reason: "interrupted")
-      case .inputOutput(let code, _): .unavailable(reason: "database I/O error \(code)")
+      case .inputOutput(let code, _), .commitUncertain(let code, _):
+        .unavailable(reason: "database I/O error \(code)")
       case .cannotOpen: .unavailable(reason: "database cannot be opened")
       case .constraint, .misuse: .unavailable(reason: "database refused a statement: \(error)")
       }
@@ -44,6 +46,10 @@ extension CatalogError {
 
 extension CommitError {
   init(_ error: SQLiteError) {
+    if case .commitUncertain(let code, _) = error {
+      self = .outcomeUnknown(reason: "database I/O error \(code)")
+      return
+    }
     self =
       switch CatalogError(error) {
       case .storageFull: .storageFull

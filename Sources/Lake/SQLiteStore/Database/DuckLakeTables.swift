@@ -146,6 +146,7 @@ enum DuckLakeTables {
     """,
     "CREATE UNIQUE INDEX duckmesh_table_stats ON ducklake_table_stats(table_id)",
     "CREATE INDEX duckmesh_scheduled ON ducklake_files_scheduled_for_deletion(schedule_start)",
+    "CREATE INDEX duckmesh_scheduled_path ON ducklake_files_scheduled_for_deletion(path)",
     "CREATE INDEX duckmesh_snapshot_time ON ducklake_snapshot(snapshot_time)",
   ]
 }

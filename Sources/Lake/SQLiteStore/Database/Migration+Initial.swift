@@ -50,6 +50,8 @@ extension Migration {
     CREATE UNIQUE INDEX duckmesh_table_live ON duckmesh_table(tenant_id, lower(table_name))
       WHERE dropped_snapshot IS NULL
     """,
+    // Older snapshots show dropped tables as well, which the index above leaves out.
+    "CREATE INDEX duckmesh_table_name ON duckmesh_table(tenant_id, lower(table_name))",
     """
     CREATE TABLE duckmesh_schema_version(
       table_id INTEGER NOT NULL, version INTEGER NOT NULL, begin_snapshot INTEGER NOT NULL,

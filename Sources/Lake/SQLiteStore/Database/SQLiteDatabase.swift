@@ -129,16 +129,24 @@ package final class SQLiteDatabase: Sendable {
   /// Moves the log into the database when there were writes since the last time.
   ///
   /// Called every `checkpointIntervalMs` by `CheckpointService`, and once at the end.
-  func checkpoint() async throws(SQLiteError) {
-    guard writesSinceCheckpoint.exchange(0, ordering: .relaxed) > 0 else { return }
-    let pages = try await checkpointer.perform { (connection) throws(SQLiteError) in
-      // A connection that has not read since the log grew checkpoints nothing.
-      _ = try connection.statement("SELECT count(*) FROM duckmesh_meta").step()
-      return try connection.checkpoint(.passive).log
-    }
-    guard pages > options.restartPages else { return }
-    _ = try await writer.perform { (connection) throws(SQLiteError) in
-      try connection.checkpoint(.restart).log
+  package func checkpoint() async throws(SQLiteError) {
+    let writes = writesSinceCheckpoint.exchange(0, ordering: .relaxed)
+    guard writes > 0 else { return }
+    do {
+      let pages = try await checkpointer.perform { (connection) throws(SQLiteError) in
+        // A connection that has not read since the log grew checkpoints nothing, and one that has
+        // not ended its reading is refused.
+        try connection.statement("SELECT count(*) FROM duckmesh_meta").run()
+        return try connection.checkpoint(.passive).log
+      }
+      guard pages > options.restartPages else { return }
+      _ = try await writer.perform { (connection) throws(SQLiteError) in
+        try connection.checkpoint(.restart).log
+      }
+    } catch {
+      // Tried again next time, also when nobody writes until then.
+      writesSinceCheckpoint.add(writes, ordering: .relaxed)
+      throw error
     }
   }
 

@@ -1,0 +1,57 @@
+import Consistency
+import Model
+
+extension EventCommit {
+  /// What in the commit does not agree with itself, found without looking at any database: a bug
+  /// of whoever made it. Nil for a sound commit.
+  ///
+  /// Each file's table is named and accounted for; each table's files hold exactly the rows, and the
+  /// dead letters are exactly those, that its ledger row says.
+  package var contradiction: String? {
+    let fenceOfTenant = Dictionary(fences.map { ($0.tenant, $0) }) { first, _ in first }
+    let rowOfTable = Dictionary(ledger.map { ($0.table, $0) }) { first, _ in first }
+    guard !fences.isEmpty else { return "no tenant" }
+    guard fenceOfTenant.count == fences.count else { return "a tenant twice" }
+    guard rowOfTable.count == ledger.count else { return "a table twice in the ledger" }
+    guard ledger.allSatisfy({ fenceOfTenant[$0.tenant] != nil }) else {
+      return "a ledger row without its tenant's fence"
+    }
+    guard ledger.allSatisfy({ $0.counts.hasNoNegative }) else { return "a negative count" }
+    return fileContradiction(rowOfTable)
+      ?? deadLetterContradiction(rowOfTable, fenceOfTenant: fenceOfTenant)
+  }
+
+  private func fileContradiction(_ rowOfTable: [TableID: NewLedgerRow]) -> String? {
+    let named = Set(tables.map(\.table))
+    var rows: [TableID: Int64] = [:]
+    for file in files {
+      guard named.contains(file.table), rowOfTable[file.table] != nil else {
+        return "a file of a table that is not accounted for"
+      }
+      rows[file.table, default: 0] += file.recordCount
+    }
+    for row in ledger where row.counts.inserted != rows[row.table, default: 0] {
+      return "\(row.counts.inserted) rows in a table's ledger,"
+        + " \(rows[row.table, default: 0]) in its files"
+    }
+    return nil
+  }
+
+  private func deadLetterContradiction(
+    _ rowOfTable: [TableID: NewLedgerRow], fenceOfTenant: [TenantID: TenantFence]
+  ) -> String? {
+    var letters: [TableID: Int64] = [:]
+    for letter in deadLetters {
+      guard rowOfTable[letter.table]?.tenant == letter.tenant,
+        let fence = fenceOfTenant[letter.tenant], letter.token > fence.from,
+        letter.token <= fence.to
+      else { return "a dead letter that the commit does not pass" }
+      letters[letter.table, default: 0] += 1
+    }
+    for row in ledger where row.counts.deadLettered != letters[row.table, default: 0] {
+      return "\(row.counts.deadLettered) dead letters in a table's ledger,"
+        + " \(letters[row.table, default: 0]) given"
+    }
+    return nil
+  }
+}
