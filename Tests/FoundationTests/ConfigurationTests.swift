@@ -23,7 +23,7 @@ import Testing
     let configuration = try configuration()
     #expect(configuration.listenAddress.description == "127.0.0.1:8080")
     #expect(configuration.dataFolder == "./duckmesh-data")
-    #expect(configuration.objectStoreFolder == "./duckmesh-data/lake")
+    #expect(configuration.objectStoreFolder == "./duckmesh-data")
     #expect(configuration.roles == Set(ServerRole.allCases))
     #expect(!configuration.isAuthenticationRequired)
     #expect(configuration.sandbox == .prefer)

@@ -12,18 +12,19 @@ import SimdJSON
 /// `POST /v1/ingest/{table}`: from a JSON body to a durable receipt.
 struct IngestHandler: Sendable {
   let services: APIServices
-  private let edgeLimits: IngestLimits
+  private let parser: IngestParser
   /// How often a request is checked anew because the table changed between check and publish.
   private static let schemaAttempts = 4
 
   init(services: APIServices) {
     self.services = services
     let limits = services.limits.request
-    edgeLimits = IngestLimits(
-      records: limits.records, keyBytes: limits.idempotencyKeyBytes,
-      listedViolations: limits.listedViolations,
-      visibilityTimeoutMs: limits.maximumVisibilityTimeoutMs,
-      json: JSONLimits(depth: limits.nestingDepth))
+    parser = IngestParser(
+      limits: IngestLimits(
+        records: limits.records, keyBytes: limits.idempotencyKeyBytes,
+        listedViolations: limits.listedViolations,
+        visibilityTimeoutMs: limits.maximumVisibilityTimeoutMs,
+        json: JSONLimits(depth: limits.nestingDepth)))
   }
 
   func handle(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
@@ -40,7 +41,7 @@ struct IngestHandler: Sendable {
       }
       let parsed: IngestRequest
       do throws(EdgeError) {
-        parsed = try IngestRequest(parsing: request.body, for: table.ingest, limits: edgeLimits)
+        parsed = try parser.parse(request.body, for: table.ingest)
       } catch {
         throw APIError(error)
       }
@@ -90,7 +91,7 @@ struct IngestHandler: Sendable {
     parsed.records.enumerated().map { index, record in
       EventRecord(
         operation: record.operation,
-        idempotencyKey: Array(parsed.idempotencyKey(of: record).utf8),
+        idempotencyKey: parsed.idempotencyKey(of: record),
         payload: Array(parsed.payload(of: record)),
         rejection: record.isValid ? nil : Self.text(of: parsed.violations(ofRecord: index)))
     }
@@ -146,7 +147,7 @@ struct IngestHandler: Sendable {
       "the key was used before with other content; nothing of the request was accepted",
       context: [
         .init("record_index", .integer(index)),
-        .init("idempotency_key", .string(parsed.idempotencyKey(of: parsed.records[index]))),
+        .init("idempotency_key", .string(String(decoding: parsed.idempotencyKey(of: parsed.records[index]), as: UTF8.self))),
       ])
   }
 }

@@ -71,14 +71,12 @@ struct QueryRunContext: Sendable {
   /// The whole answer in memory, so that a late error still has its status.
   func buffered() async throws(APIError) -> HTTPResponse {
     let sink = BufferedAnswer()
-    let scan = Lock(ScanStatistics())
+    let statistics: ScanStatistics
     do {
-      try await services.queries.run(
-        request, at: target, scan: { found in scan.withLock { $0 = found } }, output: sink)
+      statistics = try await services.queries.run(request, at: target, output: sink)
     } catch {
       throw APIError(error)
     }
-    let statistics = scan.withLock { $0 }
     finish(statistics)
     return HTTPResponse(
       status: 200,

@@ -9,11 +9,8 @@ extension QueryRunContext {
   func streamed(contentType: String) async throws(APIError) -> HTTPResponse {
     let answer = StreamedAnswer()
     let work = BackgroundWork { [self] in
-      let scan = Lock(ScanStatistics())
       do throws(QueryError) {
-        try await services.queries.run(
-          request, at: target, scan: { found in scan.withLock { $0 = found } }, output: answer)
-        finish(scan.withLock { $0 })
+        finish(try await services.queries.run(request, at: target, output: answer))
       } catch {
         answer.fail(error)
       }
@@ -29,7 +26,7 @@ extension QueryRunContext {
     case .failed(let error): throw APIError(error)
     case nil, .rows, .end:
       work.cancel()
-      throw APIError(.cancelled)
+      throw APIError(QueryError.cancelled)
     }
     return HTTPResponse(
       status: 200, fields: fields(contentType: contentType),
