@@ -79,7 +79,9 @@ struct Composition {
       maintenance: maintenance, storage: storage, pending: pending, metrics: metrics,
       registry: registry,
       sandboxLayers: {
-        pool.sandboxReport.map { ($0.name, $0.holds ? "holds: \($0.detail)" : "off: \($0.detail)", $0.holds) }
+        pool.sandboxReport.map {
+          ($0.name, $0.holds ? "holds: \($0.detail)" : "off: \($0.detail)", $0.holds)
+        }
       }, logger: logger, clock: clock)
     services = [
       CheckpointService(database: database, clock: clock), storage, maintenance,

@@ -147,7 +147,10 @@ struct IngestHandler: Sendable {
       "the key was used before with other content; nothing of the request was accepted",
       context: [
         .init("record_index", .integer(index)),
-        .init("idempotency_key", .string(String(decoding: parsed.idempotencyKey(of: parsed.records[index]), as: UTF8.self))),
+        .init(
+          "idempotency_key",
+          .string(String(decoding: parsed.idempotencyKey(of: parsed.records[index]), as: UTF8.self))
+        ),
       ])
   }
 }

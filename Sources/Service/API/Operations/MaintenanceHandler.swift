@@ -14,11 +14,13 @@ struct MaintenanceHandler: Sendable {
     } catch {
       throw .unavailable(error.component)
     }
-    return completed(context, [
-      ("tables_compacted", summary.tables), ("merges", summary.merges),
-      ("files_merged", summary.filesMerged), ("bytes_rewritten", Int(summary.bytesRewritten)),
-      ("merges_lost", summary.lost),
-    ])
+    return completed(
+      context,
+      [
+        ("tables_compacted", summary.tables), ("merges", summary.merges),
+        ("files_merged", summary.filesMerged), ("bytes_rewritten", Int(summary.bytesRewritten)),
+        ("merges_lost", summary.lost),
+      ])
   }
 
   func retention(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
@@ -28,10 +30,12 @@ struct MaintenanceHandler: Sendable {
     } catch {
       throw .unavailable(error.component)
     }
-    return completed(context, [
-      ("snapshots_expired", summary.snapshotsExpired), ("files_deleted", summary.filesDeleted),
-      ("orphans_deleted", summary.orphansDeleted),
-    ])
+    return completed(
+      context,
+      [
+        ("snapshots_expired", summary.snapshotsExpired), ("files_deleted", summary.filesDeleted),
+        ("orphans_deleted", summary.orphansDeleted),
+      ])
   }
 
   func integrity(_ context: RequestContext) async throws(APIError) -> HTTPResponse {

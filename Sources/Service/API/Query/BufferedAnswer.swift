@@ -6,7 +6,8 @@ import WorkerProtocol
 final class BufferedAnswer: AnswerSink {
   struct Content: Sendable {
     var head: AnswerHead?
-    var rows: [UInt8] = []
+    /// A JSON array, once closed by `take`.
+    var rows: [UInt8] = [UInt8(ascii: "[")]
     var end: AnswerEnd?
   }
 
@@ -23,6 +24,7 @@ final class BufferedAnswer: AnswerSink {
   func take() -> Content {
     content.withLock { content in
       defer { content = Content() }
+      content.rows.append(UInt8(ascii: "]"))
       return content
     }
   }

@@ -60,7 +60,8 @@ final class TableDirectory: Sendable {
   }
 
   /// The live table of that name, any case; nil when there is none.
-  func table(named name: String, of tenant: TenantRecord) async throws(APIError) -> DirectoryTable? {
+  func table(named name: String, of tenant: TenantRecord) async throws(APIError) -> DirectoryTable?
+  {
     let key = name.lowercased()
     if let known = state.withLock({ $0.tables[tenant.id]?[key] }) { return known }
     let record: TableRecord?
