@@ -145,14 +145,18 @@ let package = Package(
     tests("ConsistencyTests", ["Consistency"]),
     tests("StoreConformanceTests", ["SQLiteStore", "Catalog", "IngestBus", "ObjectStore"]),
     tests(
-      "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
+      "CoordinatorTests",
+      [
+        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "ObjectStore", "DuckDB", "Query",
+        "Catalog", "Consistency", "IngestBus", "Model", "Runtime", "Observability",
+      ]),
     tests(
       "QueryWorkerTests",
       [
         "QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB", "Runtime", "duckmesh",
       ]),
     tests("ControlToolTests", ["ControlTool", "HTTPServer"]),
-    tests("ServerTests", ["Server", "HTTPClient", "SimdJSON"]),
+    tests("ServerTests", ["Server", "HTTPClient", "SimdJSON", "Runtime", "SQLite", "duckmesh"]),
     tests("TidyTests", []),
   ],
   swiftLanguageModes: [.v6],

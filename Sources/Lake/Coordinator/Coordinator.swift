@@ -17,6 +17,9 @@ package final class Coordinator: Service {
     package var claim: ClaimLimit
     package var leaseMs: Int
     package var heartbeatMs: Int
+    /// A flight with more bytes than this counts as large: it takes no other tenants along, and
+    /// large flights together leave one place to the others.
+    package var largeFlightBytes: Int
     /// How often the bus is asked for what nobody has told us of.
     package var backlogIntervalMs: Int
     package var acknowledgeIntervalMs: Int
@@ -24,30 +27,19 @@ package final class Coordinator: Service {
 
     package init(
       flush: FlushSchedule.Options = .init(), claim: ClaimLimit = ClaimLimit(),
-      leaseMs: Int = 3_000, heartbeatMs: Int = 1_000, backlogIntervalMs: Int = 1_000,
-      acknowledgeIntervalMs: Int = 500,
+      leaseMs: Int = 3_000, heartbeatMs: Int = 1_000, largeFlightBytes: Int = 2 << 20,
+      backlogIntervalMs: Int = 1_000, acknowledgeIntervalMs: Int = 500,
       backoff: Backoff = Backoff(initialMs: 100, maximumMs: 5_000)
     ) {
       self.flush = flush
       self.claim = claim
       self.leaseMs = leaseMs
       self.heartbeatMs = heartbeatMs
+      self.largeFlightBytes = largeFlightBytes
       self.backlogIntervalMs = backlogIntervalMs
       self.acknowledgeIntervalMs = acknowledgeIntervalMs
       self.backoff = backoff
     }
-  }
-
-  /// What the loop, the flights and the callers of `published` share.
-  struct State {
-    var schedule: FlushSchedule
-    /// Tenants being materialised, with the head that was known when they were taken.
-    var inFlight: [TenantID: VisibilityToken] = [:]
-    var flying: Set<TenantID> { Set(inFlight.keys) }
-    var unacknowledged: [TenantID: VisibilityToken] = [:]
-    var failures: [TenantID: Int] = [:]
-    /// What keeps events from becoming visible; nil when all is well.
-    var trouble: EnvironmentFailure?
   }
 
   package let name = "coordinator"
@@ -59,7 +51,7 @@ package final class Coordinator: Service {
   let metrics: DuckMeshMetrics
   let owner = OwnerID.random()
   let wakeUp = Notifier()
-  let state: Lock<State>
+  let state: Lock<CoordinatorState>
   private let flight: Flight
   private let flightLimit: Int
 
@@ -74,7 +66,7 @@ package final class Coordinator: Service {
     self.clock = clock
     self.logger = logger
     self.metrics = metrics
-    state = Lock(State(schedule: FlushSchedule(options: options.flush)))
+    state = Lock(CoordinatorState(schedule: FlushSchedule(options: options.flush)))
     flightLimit = materializers.concurrency
     flight = Flight(
       bus: bus, catalog: catalog, store: store, materializers: materializers, metrics: metrics,
@@ -102,78 +94,50 @@ package final class Coordinator: Service {
 
   package func run(shutdown: Shutdown) async throws {
     shutdown.onRequest { [wakeUp] in wakeUp.notify() }
-    await withTaskGroup(of: Void.self) { group in
-      var flying = 0
-      var nextBacklog = instant
-      var nextAcknowledge = instant
+    await withDiscardingTaskGroup { group in
+      // Apart from the flights: the books wait for the database's writer, which must not hold up
+      // who waits for an event.
+      group.addTask { [self] in await keepBooks(until: shutdown) }
       while !Task.isCancelled {
-        let now = instant
-        if now >= nextBacklog {
-          await readBacklog()
-          nextBacklog = now.adding(milliseconds: options.backlogIntervalMs)
-        }
-        if now >= nextAcknowledge {
-          await acknowledge()
-          nextAcknowledge = now.adding(milliseconds: options.acknowledgeIntervalMs)
-        }
         let isStopping = shutdown.isRequested
-        // At the end everything pending is committed, unless that fails: it is safe in the bus.
-        while flying < flightLimit, !(isStopping && trouble != nil),
-          let tenants = takeDue(all: isStopping)
-        {
-          flying += 1
+        while let tenants = takeDue(isStopping: isStopping) {
           group.addTask { [self] in await fly(tenants) }
         }
-        if isStopping, flying == 0 { break }
-        if flying == flightLimit || (isStopping && flying > 0) {
-          await group.next()
-          flying -= 1
-          continue
-        }
-        flying -= await pause(until: min(nextBacklog, nextAcknowledge), group: &group, flying)
+        // At the end everything pending is committed, unless that fails: it is safe in the bus.
+        if isStopping, state.withLock({ $0.flights.isEmpty }) { break }
+        _ = await wakeUp.wait(until: nextDeparture(), on: clock)
       }
-      await group.waitForAll()
     }
     await acknowledge()
   }
 
-  /// Waits for a word, the next due tenant or `limit`.
-  ///
-  /// - Returns: how many flights have ended meanwhile.
-  private func pause(
-    until limit: Timestamp, group: inout TaskGroup<Void>, _ flying: Int
-  ) async -> Int {
-    let due = state.withLock { $0.schedule.nextDue(excluding: $0.flying) }
-    let wake = min(limit, due ?? limit)
-    // A flight that ends notifies as well, so one wait covers everything.
-    _ = await wakeUp.wait(
-      until: MonotonicInstant(nanoseconds: wake.microseconds * 1_000), on: clock)
-    return endedFlights.exchange()
+  /// When the next flight is due by itself. A flight that ends notifies.
+  private func nextDeparture() -> MonotonicInstant {
+    let due = state.withLock { state -> Timestamp? in
+      guard let grounded = state.grounded(limit: flightLimit, options: options) else { return nil }
+      return state.schedule.nextDue(excluding: grounded)
+    }
+    return due.map { MonotonicInstant(nanoseconds: $0.microseconds * 1_000) } ?? .distantFuture
   }
-
-  let endedFlights = EndedFlights()
 
   /// The tenants of the next flight, marked as flying.
   ///
-  /// - Parameter all: whether to take everything pending (at shutdown).
-  private func takeDue(all: Bool) -> [TenantID]? {
+  /// - Parameter isStopping: whether to take everything pending that has not failed.
+  private func takeDue(isStopping: Bool) -> [TenantID]? {
     let now = instant
-    let tenants = state.withLock { state in
-      let moment = all ? now.adding(milliseconds: options.flush.longestAgeMs) : now
+    return state.withLock { state in
+      guard var grounded = state.grounded(limit: flightLimit, options: options) else { return nil }
+      if isStopping { grounded.formUnion(state.failures.keys) }
+      let moment = isStopping ? now.adding(milliseconds: options.flush.longestAgeMs) : now
       let due = state.schedule.due(
-        now: moment, limit: options.claim.tenants, excluding: state.flying)
-      for tenant in due { state.inFlight[tenant] = state.schedule.head(of: tenant) }
-      return due
+        now: moment, limit: options.claim.tenants, excluding: grounded)
+      return state.takeOff(due, options: options)
     }
-    return tenants.isEmpty ? nil : tenants
   }
 
   private func fly(_ tenants: [TenantID]) async {
     await attempt(tenants)
-    state.withLock { state in
-      for tenant in tenants { state.inFlight[tenant] = nil }
-    }
-    endedFlights.add()
+    state.withLock { $0.land(tenants) }
     wakeUp.notify()
   }
 
@@ -187,7 +151,7 @@ package final class Coordinator: Service {
       settle(tenants, claims: claims, result)
       metrics.coordinator.commitBatchLatencyMs.observe((clock.now - started).milliseconds)
     } catch {
-      await backOff(tenants, error)
+      backOff(tenants, error)
     }
   }
 }
