@@ -55,7 +55,7 @@ import Testing
     _ = await entered.first(count)
     #expect(server.requestsInFlight == count)
     // Far above what a parked request needs, far below a buffer or a thread for each.
-    #expect(residentBytes() - before < count * 64 << 10)
+    #expect(residentBytes() - before < count * 128 << 10)
     let report = await server.stop(graceSeconds: 0.1)
     #expect(report == HTTPServerStopReport(cancelledRequests: count, unreturnedHandlers: 0))
     #expect(cancelled.values.count == count)
