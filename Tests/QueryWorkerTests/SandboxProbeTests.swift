@@ -54,7 +54,7 @@ import WorkerProtocol
       for operation in Self.processOperations {
         try await fixture.expectRefused(operation, own)
       }
-      #expect(try await fixture.run("SELECT id FROM events").text == "[1]")
+      try await fixture.expect("SELECT id FROM events", answers: "[1]")
     }
   }
 
@@ -82,7 +82,7 @@ import WorkerProtocol
       let layers = fixture.pool.sandboxReport
       #expect(layers.first { $0.name == "landlock" }?.holds == false)
       #expect(layers.first { $0.name == "seccomp" }?.holds == true)
-      #expect(try await fixture.run("SELECT id FROM events").text == "[1]")
+      try await fixture.expect("SELECT id FROM events", answers: "[1]")
     }
   }
 
@@ -135,7 +135,7 @@ import WorkerProtocol
           "read", path: "/etc/passwd", tenant: fixture.lake.binding(1),
           deadline: SystemMonotonicClock().now.advanced(byMs: 20_000))
       }
-      #expect(try await fixture.run("SELECT id FROM events").text == "[1]")
+      try await fixture.expect("SELECT id FROM events", answers: "[1]")
     }
   }
 

@@ -122,6 +122,11 @@ package final class WorkerPool: Sendable {
     state.withLock { $0.layers }
   }
 
+  /// The processes that are there now, for operators.
+  package var processIDs: [Int32] {
+    state.withLock { $0.processes.values.map(\.processID) }
+  }
+
   /// For metrics.
   package var statistics: WorkerPoolStatistics {
     state.withLock { state in
