@@ -111,7 +111,8 @@ import WorkerProtocol
     try await Self.withTwoTenants { fixture in
       for sql in [
         "SELECT no_such_column FROM events", "SELECT 1 / 0 % 0", "SELECT 'x'::INT FROM events",
-        "SELECT id::TINYINT + 127::TINYINT FROM events", "SELECT error_of FROM events e JOIN events",
+        "SELECT id::TINYINT + 127::TINYINT FROM events",
+        "SELECT error_of FROM events e JOIN events",
         "EXPLAIN ANALYZE SELECT nope FROM events", "SELECT sum(events) FROM events",
       ] {
         do {

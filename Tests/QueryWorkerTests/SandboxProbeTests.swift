@@ -109,8 +109,9 @@ import WorkerProtocol
   @Test func switchedOffItStillHasItsLimits() async throws {
     try await Self.withProbing({ $0.sandboxMode = .off }) { fixture in
       let layers = fixture.pool.sandboxReport
-      #expect(layers.filter(\.holds).map(\.name).sorted()
-        == ["address_space_limit", "no_new_privileges"])
+      #expect(
+        layers.filter(\.holds).map(\.name).sorted()
+          == ["address_space_limit", "no_new_privileges"])
       #expect(await fixture.failure(of: "SELECT len(range(500000000))") != nil)
     }
   }
