@@ -121,14 +121,19 @@ let package = Package(
     swiftTarget(
       "API", in: "Service",
       [
-        "Model", "Edge", "Publisher", "Catalog", "Query", "Coordinator", "Maintenance",
+        "Model", "Edge", "Consistency", "IngestBus", "Publisher", "Catalog", "ObjectStore",
+        "Query", "WorkerPool", "WorkerProtocol", "Coordinator", "Maintenance", "DuckDB",
         "HTTPServer", "SimdJSON", "Configuration", "Runtime", "Observability",
       ]),
     swiftTarget(
       "Server", in: "Service",
-      ["API", "Configuration", "SQLiteStore", "ObjectStore", "QueryWorker", "WorkerPool"]),
+      [
+        "API", "Catalog", "Configuration", "Consistency", "Coordinator", "DuckDB", "HTTPServer",
+        "IngestBus", "Maintenance", "Model", "ObjectStore", "Observability", "Publisher", "Query",
+        "Runtime", "SQLiteStore", "WorkerPool", "WorkerProtocol",
+      ]),
     swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "Zlib"]),
-    program("duckmesh", ["Server", "QueryWorker"]),
+    program("duckmesh", ["Server", "QueryWorker", "Runtime"]),
     program("duckmeshctl", ["ControlTool"]),
 
     // Tests, in the same order.

@@ -236,7 +236,7 @@ struct TypeFormTests {
   }
 
   @Test func `days of many years agree with DuckDB's own calendar`() throws {
-    let sql = "SELECT DATE '0001-01-01' + (i * 13)::INTEGER AS d FROM range(280000) r(i)"
+    let sql = "SELECT DATE '0001-01-01' + (i * 131)::INTEGER AS d FROM range(27000) r(i)"
     let ours = try render("SELECT d FROM (\(sql))", as: .csv, on: connection)
     let theirs = try render("SELECT d::VARCHAR AS d FROM (\(sql))", as: .csv, on: connection)
     #expect(ours == theirs)

@@ -85,8 +85,8 @@ private struct DifferentialRun {
   ) throws {
     var run = self
     let payloads = try (0..<count).map { _ in try run.payload() }
-    let request = try IngestRequest(
-      parsing: Self.body(payloads),
+    let request = try IngestParser().parse(
+      Self.body(payloads),
       for: IngestTable(
         tenant: TenantID(1), table: TableID(1), schema: schema, eventTimeColumn: eventTimeColumn))
     guard request.records.count == payloads.count else {

@@ -21,7 +21,7 @@ enum EdgeFixture {
   static func parse(
     _ body: String, for table: IngestTable, limits: IngestLimits = IngestLimits()
   ) throws(EdgeError) -> IngestRequest {
-    try IngestRequest(parsing: Array(body.utf8), for: table, limits: limits)
+    try IngestParser(limits: limits).parse(Array(body.utf8), for: table)
   }
 
   /// A request of one record with this payload.
@@ -29,9 +29,8 @@ enum EdgeFixture {
     payload: String, eventTime: String? = nil, for table: IngestTable
   ) throws(EdgeError) -> IngestRequest {
     let member = eventTime.map { ",\"event_time\":\($0)" } ?? ""
-    return try parse(
-      "{\"records\":[{\"idempotency_key\":\"k\",\"op\":\"insert\",\"payload\":\(payload)\(member)}]}",
-      for: table)
+    let record = "\"idempotency_key\":\"k\",\"op\":\"insert\",\"payload\":\(payload)\(member)"
+    return try parse("{\"records\":[{\(record)}]}", for: table)
   }
 
   static func payloadText(_ request: IngestRequest, _ index: Int = 0) -> String {

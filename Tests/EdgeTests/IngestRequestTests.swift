@@ -186,4 +186,31 @@ import Testing
     let request = try EdgeFixture.parse(payload: "{\(members)}", for: table)
     #expect(request.violations.map(\.column) == ["c63", "c198"])
   }
+
+  @Test func oneParserServesManyTasksAtOnce() async throws {
+    let parser = IngestParser()
+    let table = try EdgeFixture.table(.json)
+    let hashes = try await withThrowingTaskGroup(of: (Int, [Int64]).self) { group in
+      for task in 0..<8 {
+        group.addTask {
+          let hashes = try (0..<200).map { round in
+            let open = String(repeating: "[", count: round % 50)
+            let close = String(repeating: "]", count: round % 50)
+            let payload = "{\"x\":\(open)\(task)\(close)}"
+            let body = Self.record.replacing("{\"x\":1}", with: payload)
+            return try parser.parse(Array("{\"records\":[\(body)]}".utf8), for: table)
+              .records[0].contentHash
+          }
+          return (task, hashes)
+        }
+      }
+      return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+    }
+    for task in 0..<8 {
+      let own = try #require(hashes[task])
+      #expect(Set(own).count == 50)
+      #expect(own[..<50] == own[150...])
+      #expect(task == 0 || hashes[0] != own)
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import SimdJSON
 import Testing
 
@@ -79,6 +80,32 @@ import Testing
     #expect(reason(Array("{\"a\":1,\"\\u0061\":2}".utf8)) == .duplicateMember)
     #expect(reason(Array("[{\"b\":{\"a\":1,\"a\":2}}]".utf8)) == .duplicateMember)
     #expect(reason(Array("{\"\u{E9}\":1,\"e\u{301}\":2}".utf8)) == nil)
+  }
+
+  @Test func noByteBehindTheTextIsRead() throws {
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    let memory = try #require(
+      mmap(nil, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
+    defer { munmap(memory, 2 * page) }
+    // Touching the second page ends the process.
+    try #require(mprotect(memory + page, page, PROT_NONE) == 0)
+    var parser = JSONParser()
+    for text in [
+      "1", "\"\\", "\"\\u", "{\"a\":tru", "[1,2,3]", "\"\\ud83d\\u", "-", "\"\\ud83d\"", "1e",
+    ] {
+      for padding in [0, 1, 63, 64, 127, 128, 1_000] {
+        let bytes = Array((String(repeating: " ", count: padding) + text).utf8)
+        let start = memory + page - bytes.count
+        start.copyMemory(from: bytes, byteCount: bytes.count)
+        let isRead = parser.withTokens(
+          of: UnsafeRawBufferPointer(start: start, count: bytes.count)
+        ) { result in
+          guard case .success(let tokens) = result else { return false }
+          return (try? tokens.withCanonicalBytes(of: 0) { !$0.isEmpty }) ?? false
+        }
+        #expect(isRead == ["1", "[1,2,3]"].contains(text), "\(text)")
+      }
+    }
   }
 
   @Test func depthIsBounded() {

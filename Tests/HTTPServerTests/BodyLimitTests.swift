@@ -155,8 +155,12 @@ import Testing
     try await withServer(hooks, options: { $0.maxBufferedBodyBytes = 100_000 }) { server in
       let port = server.port
       let body = String(repeating: "x", count: 80_000)
-      async let first = exchange(
-        port, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 80000\r\n\r\n" + body)
+      async let first = {
+        defer { entered.open() }
+        return try await exchange(
+          port, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 80000\r\n\r\n" + body)
+      }()
+      defer { release.open() }
       await entered.wait()
       let announced = try await exchange(
         port, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 80000\r\n\r\n")

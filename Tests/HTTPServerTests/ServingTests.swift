@@ -71,7 +71,7 @@ import Testing
       let port = server.port
       let isSame = try await onThread {
         let client = try RawClient(port: port)
-        let body = (0..<(5 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        let body = (0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
         client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.count)\r\n\r\n")
         client.send(body)
         return try client.readAnswer().body == body

@@ -20,10 +20,7 @@ extension Check {
     _ rule: String, _ words: [String], appliesTo: @escaping @Sendable (SourceFile) -> Bool
   ) -> Check {
     Check(rule: rule, appliesTo: appliesTo) { file in
-      zip(1..., file.lines).compactMap { line, text in
-        guard let word = words.first(where: text.contains) else { return nil }
-        return Finding(path: file.path, line: line, message: "\(rule): \(word)")
-      }
+      file.lines(holding: words).map { Finding(path: file.path, line: $0.line, message: rule) }
     }
   }
 }

@@ -25,6 +25,9 @@ extension PlantedViolation {
       + "}\nfunc short() {}\n"
   }
 
+  private static let columnsRule =
+    "a line has at most 100 columns, unless it holds an address or a text"
+
   private static let lengths = [
     PlantedViolation(
       "a file has at most 500 lines", bad: String(repeating: "x\n", count: 501),
@@ -33,8 +36,11 @@ extension PlantedViolation {
       "a function has at most 70 lines", bad: function(bodyLines: 67), good: function(bodyLines: 66)
     ),
     PlantedViolation(
-      "a line has at most 100 columns, unless it holds an address",
-      bad: String(repeating: "x", count: 101), good: String(repeating: "x", count: 100)),
+      columnsRule, bad: String(repeating: "x", count: 101), good: String(repeating: "é", count: 100)
+    ),
+    PlantedViolation(
+      columnsRule, bad: "// \"" + String(repeating: "x", count: 100),
+      good: "a(\"" + String(repeating: "x", count: 100) + "\")"),
   ]
 
   private static let unsafeRule =
@@ -48,6 +54,9 @@ extension PlantedViolation {
     PlantedViolation(
       unsafeRule, bad: "final class A: @unchecked Sendable {}",
       good: "// Guarded by the lock.\nfinal class A: @unchecked Sendable {}"),
+    PlantedViolation(
+      unsafeRule, bad: "\n@usableFromInline\nfinal class A: @unchecked Sendable {}",
+      good: "// Guarded by the lock.\n@usableFromInline\nfinal class A: @unchecked Sendable {}"),
     PlantedViolation(
       unsafeRule, bad: "\nnonisolated(unsafe) var a = 1",
       good: "nonisolated(unsafe) var a = 1  // set once before any thread starts"),

@@ -35,8 +35,18 @@ enum SwiftCode {
       return String(decoding: output, as: UTF8.self)
     }
 
-    func starts(_ token: String, at offset: Int = 0) -> Bool {
-      input[min(position + offset, input.count)...].starts(with: token.utf8)
+    func starts(_ token: StaticString, at offset: Int = 0) -> Bool {
+      let start = position + offset
+      guard start + token.utf8CodeUnitCount <= input.count else { return false }
+      for index in 0..<token.utf8CodeUnitCount where input[start + index] != token.utf8Start[index]
+      {
+        return false
+      }
+      return true
+    }
+
+    func hasHashes(_ count: Int, at offset: Int) -> Bool {
+      (0..<count).allSatisfy { starts("#", at: offset + $0) }
     }
 
     mutating func blank(_ count: Int) {
@@ -98,13 +108,13 @@ enum SwiftCode {
     }
 
     mutating func scanString(hashes: Int, multiline: Bool) {
-      let fence = String(repeating: "#", count: hashes)
-      if starts("\\" + fence) {
+      let quotes = multiline ? 3 : 1
+      if starts("\\"), hasHashes(hashes, at: 1) {
         let isInterpolation = starts("(", at: 1 + hashes)
         blank(2 + hashes)
         if isInterpolation { contexts.append(.code(depth: 0)) }
-      } else if starts((multiline ? "\"\"\"" : "\"") + fence) {
-        blank((multiline ? 3 : 1) + hashes)
+      } else if multiline ? starts("\"\"\"") : starts("\""), hasHashes(hashes, at: quotes) {
+        blank(quotes + hashes)
         contexts.removeLast()
       } else if !multiline, starts("\n") {
         contexts.removeLast()

@@ -35,21 +35,30 @@ enum SwiftFunctions {
   private static func tokenize(_ codeLines: [Substring]) -> [Token] {
     var tokens: [Token] = []
     for (index, codeLine) in codeLines.enumerated() {
-      var word = ""
-      for character in codeLine {
-        if character.isLetter || character.isNumber || character == "_" || character == "`" {
-          word.append(character)
-          continue
+      var rest = codeLine.utf8[...]
+      while let first = rest.first {
+        let word = rest.prefix(while: isWordByte)
+        let length = max(1, word.count)
+        if !isBlank(first), let text = String(rest.prefix(length)) {
+          tokens.append(Token(text: text, line: index + 1))
         }
-        if !word.isEmpty { tokens.append(Token(text: word, line: index + 1)) }
-        word = ""
-        if !character.isWhitespace {
-          tokens.append(Token(text: String(character), line: index + 1))
-        }
+        rest = rest.dropFirst(length)
       }
-      if !word.isEmpty { tokens.append(Token(text: word, line: index + 1)) }
     }
     return tokens
+  }
+
+  private static func isWordByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "`"), 0x80...:
+      true
+    default: false
+    }
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
   }
 
   /// `init` after a dot is a call.

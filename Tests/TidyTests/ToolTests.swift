@@ -7,14 +7,19 @@ struct ToolTests {
 
   @Test("swift format finds nothing in the sources, the tests and the manifest")
   func sourcesAreFormatted() async throws {
-    let paths = ["--parallel", "--recursive", "Sources", "Tests", "Package.swift"]
+    let paths =
+      ["--parallel", "--recursive"]
+      + ["Sources", "Tests", "Package.swift"].map { Repository.root.appending(path: $0).path }
     let result = try await Command.run(Self.formatter + paths)
     #expect(result.status == 0, "\(result.output)")
   }
 
   @Test("swift format finds a planted violation")
   func formatterCanFail() async throws {
-    let arguments = Self.formatter + ["--configuration", ".swift-format", "-"]
+    let arguments =
+      Self.formatter + [
+        "--configuration", Repository.root.appending(path: ".swift-format").path, "-",
+      ]
     let bad = try await Command.run(arguments, input: "func a( ){return}\n")
     #expect(bad.status != 0)
     let good = try await Command.run(arguments, input: "func a() { return }\n")

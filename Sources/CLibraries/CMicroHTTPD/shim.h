@@ -26,6 +26,11 @@ static inline unsigned int duckmesh_mhd_status(struct MHD_Connection *connection
   return info ? info->http_status : 0;
 }
 
+// MHD_set_response_options is variadic. The answer is sent without chunks and ends the connection.
+static inline enum MHD_Result duckmesh_mhd_end_by_close(struct MHD_Response *response) {
+  return MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+}
+
 // Declared by the system's headers only with _GNU_SOURCE, which a module cannot ask for.
 extern int accept4(int descriptor, struct sockaddr *peer, socklen_t *length, int flags);
 extern int pipe2(int descriptors[2], int flags);

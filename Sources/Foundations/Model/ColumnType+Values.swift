@@ -36,9 +36,8 @@ extension ColumnType {
     case .json: return .quotedText
     case .boolean: return kind == .boolean ? .unchanged : .refused
     case .varchar: return kind == .string && !containsNUL ? .unchanged : .refused
-    case .float, .double:
-      guard kind == .integer || kind == .real else { return .refused }
-      return FloatingPointText.isFinite(text, single: self == .float) ? .unchanged : .refused
+    case .float: return Self.judgeFloatingPoint(kind, text, single: true)
+    case .double: return Self.judgeFloatingPoint(kind, text, single: false)
     case .decimal(let precision, let scale):
       return Self.judgeDecimal(kind, text, precision: precision, scale: scale)
     case .ubigint where kind == .string:
@@ -59,6 +58,13 @@ extension ColumnType {
     case .uuid: BinaryText.isUUID(text)
     default: BinaryText.isBase64(text)
     }
+  }
+
+  private static func judgeFloatingPoint(
+    _ kind: ValueKind, _ text: UnsafeRawBufferPointer, single: Bool
+  ) -> ValueVerdict {
+    guard kind == .integer || kind == .real else { return .refused }
+    return FloatingPointText.isFinite(text, single: single) ? .unchanged : .refused
   }
 
   private func judgeInteger(_ kind: ValueKind, _ text: UnsafeRawBufferPointer) -> ValueVerdict {
@@ -111,7 +117,10 @@ extension ColumnType {
     switch self {
     case .boolean: "BOOLEAN (true or false)"
     case .tinyint, .smallint, .integer, .bigint:
-      "\(sqlName) (an integer from -\(integerLimits?.lowest ?? 0) to \(integerLimits?.highest ?? 0))"
+      """
+      \(sqlName) (an integer from -\(integerLimits?.lowest ?? 0) to \
+      \(integerLimits?.highest ?? 0))
+      """
     case .utinyint, .usmallint, .uinteger:
       "\(sqlName) (an integer from 0 to \(integerLimits?.highest ?? 0))"
     case .ubigint: "UBIGINT (an integer from 0 to \(UInt64.max), or such as a string of digits)"

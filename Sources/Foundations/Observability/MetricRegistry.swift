@@ -105,12 +105,15 @@ package final class MetricRegistry: Sendable {
   /// The exposition in the text format 0.0.4.
   ///
   /// Sampled metrics without a value and families without a series are left out.
-  package func render() -> [UInt8] {
+  ///
+  /// - Parameter collect: values that were gathered for this scrape alone.
+  package func render(adding collect: (inout MetricSamples) -> Void = { _ in }) -> [UInt8] {
     let (metrics, collectors) = state.withLock { ($0.metrics, $0.collectors) }
     var samples = MetricSamples()
     for collector in collectors {
       collector(&samples)
     }
+    collect(&samples)
     var exposition = MetricExposition()
     for (index, metric) in metrics.enumerated() {
       exposition.add(

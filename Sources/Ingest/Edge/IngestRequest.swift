@@ -23,6 +23,17 @@ package struct IngestRequest: Sendable {
   let body: [UInt8]
   let rewritten: [UInt8]
 
+  init(body: [UInt8], read: IngestRequestReader.Output) {
+    self.body = body
+    records = read.records
+    violations = read.payloads.violations
+    violationCount = read.payloads.violationCount
+    waitForVisibility = read.waitForVisibility
+    visibilityTimeoutMs = read.visibilityTimeoutMs
+    onError = read.onError
+    rewritten = read.payloads.rewritten
+  }
+
   /// The payload that the materialiser takes; of an invalid record the payload as it was sent.
   package func payload(of record: IngestRecord) -> ArraySlice<UInt8> {
     switch record.payload.source {

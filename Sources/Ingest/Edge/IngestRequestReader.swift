@@ -67,7 +67,7 @@ struct IngestRequestReader: ~Copyable {
       case 3: isFirst = Self.set(&found.3, name + 1)
       default:
         throw .unknownField(
-          name: String(tokens.string(of: token).prefix(64)), recordIndex: recordIndex)
+          name: tokens.excerpt(of: token), recordIndex: recordIndex)
       }
       guard isFirst else {
         throw EdgeError(

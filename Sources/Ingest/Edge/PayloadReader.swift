@@ -29,6 +29,7 @@ struct PayloadReader {
   /// Bit i of word i / 64 is set if the payload at hand has column i.
   private var seen: [UInt64]
   private var rewrites: [Rewrite] = []
+  private var suggestions = 0
   private(set) var output = PayloadOutput()
 
   init(tokens: JSONTokens, table: IngestTable, listedViolations: Int) {
@@ -106,8 +107,8 @@ struct PayloadReader {
     case .object: kind = .object
     case .string:
       // A long text is not unescaped only to learn that it is one.
-      if type == .varchar { return value.containsNUL ? .refused : .unchanged }
-      if type == .json { return .quotedText }
+      if case .varchar = type { return value.containsNUL ? .refused : .unchanged }
+      if case .json = type { return .quotedText }
       return tokens.withString(of: value) {
         type.judge(.string, $0, containsNUL: value.containsNUL)
       }
@@ -164,8 +165,12 @@ struct PayloadReader {
 
   private mutating func addUnknown(_ name: JSONToken, _ value: JSONToken, recordIndex: Int) {
     guard countViolation(recordIndex) else { return }
-    let written = String(tokens.string(of: name).prefix(Self.longestExcerpt))
-    let near = NameSuggestion.nearest(to: written, among: table.schema.columns.lazy.map(\.name))
+    let written = tokens.excerpt(of: name)
+    var near: String?
+    if suggestions < Self.maxSuggestions {
+      suggestions += 1
+      near = NameSuggestion.nearest(to: written, among: table.schema.columns.lazy.map(\.name))
+    }
     let expected = near.map { "no such column; did you mean \"\($0)\"?" } ?? "no such column"
     append(written, expected, value, recordIndex)
   }
@@ -193,17 +198,15 @@ struct PayloadReader {
         got: value.map(excerpt) ?? "no value"))
   }
 
-  private static let longestExcerpt = 64
+  /// Comparing a name with every column costs much more than reading it.
+  private static let maxSuggestions = 16
 
   /// What a value is, and of a scalar its beginning.
   private func excerpt(of value: JSONToken) -> String {
-    let text = tokens.bytes(of: value)
-    let shortened = String(decoding: text.prefix(Self.longestExcerpt), as: UTF8.self)
-    let mark = text.count > Self.longestExcerpt ? "…" : ""
     switch value.kind {
-    case .null, .false, .true: return shortened
-    case .integer, .real: return "number \(shortened)\(mark)"
-    case .string: return "string \"\(shortened)\(mark)\""
+    case .null, .false, .true: return tokens.excerpt(of: value)
+    case .integer, .real: return "number \(tokens.excerpt(of: value))"
+    case .string: return "string \"\(tokens.excerpt(of: value))\""
     case .array: return "array"
     case .object: return "object"
     }
@@ -249,5 +252,19 @@ struct PayloadReader {
     if definition.type == .timestamp { text.removeLast() }
     output.rewritten.append(
       contentsOf: "\(isFirst ? "" : ",")\"\(definition.name)\":\"\(text)\"".utf8)
+  }
+}
+
+extension JSONTokens {
+  private static let longestExcerpt = 64
+
+  /// The beginning of a token's text as it was written, for an error's text.
+  func excerpt(of token: JSONToken) -> String {
+    let text = bytes(of: token)
+    guard text.count > Self.longestExcerpt else { return String(decoding: text, as: UTF8.self) }
+    var end = Self.longestExcerpt
+    // Not in the middle of a character.
+    while end > 0, text[end] & 0b1100_0000 == 0b1000_0000 { end -= 1 }
+    return String(decoding: text[..<end], as: UTF8.self) + "…"
   }
 }

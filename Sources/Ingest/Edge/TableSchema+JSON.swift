@@ -2,7 +2,8 @@ import Model
 import SimdJSON
 
 extension TableSchema {
-  /// Reads the contract's `schema_json`: `{"columns": [{"name", "type", "nullable"?, "default"?}]}`.
+  /// Reads the contract's `schema_json`: an object with the member `columns`, an array of objects
+  /// with `name`, `type`, and perhaps `nullable` and `default`.
   ///
   /// - Throws: `SchemaError`.
   package init(json: JSONValue) throws(SchemaError) {

@@ -21,6 +21,19 @@ package struct ScheduledFile: Sendable, Equatable {
   }
 }
 
+/// The lease epochs by the folders whose files are written under them.
+package struct LeaseEpochs: Sendable, Equatable {
+  /// By tenant folder.
+  package let tenants: [String: LeaseEpoch]
+  /// By table folder.
+  package let tables: [String: LeaseEpoch]
+
+  package init(tenants: [String: LeaseEpoch], tables: [String: LeaseEpoch]) {
+    self.tenants = tenants
+    self.tables = tables
+  }
+}
+
 /// How the identity of the ledger stands for one tenant.
 ///
 /// acknowledged = applied + superseded + no-op + dead-lettered + discarded + pending.
@@ -125,6 +138,11 @@ package protocol MaintenanceCatalog: Sendable {
 
   /// Takes files off the schedule, once they are gone from the object store.
   func forgetScheduled(_ paths: [String]) async throws(CatalogError)
+
+  /// The present lease epochs, after those that have run out were raised.
+  ///
+  /// A file that was written under an older epoch and that no row names can never be named any more.
+  func leaseEpochs() async throws(CatalogError) -> LeaseEpochs
 
   /// Whether any row of the catalog names one of the paths.
   func referencedPaths(among paths: [String]) async throws(CatalogError) -> Set<String>

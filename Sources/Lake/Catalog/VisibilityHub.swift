@@ -19,6 +19,7 @@ package final class VisibilityHub: Sendable {
     var barrier: BarrierState
     var waiters: [BarrierState.WaiterID: OneShot<Outcome>] = [:]
     var demandHandlers: [@Sendable (TenantID, VisibilityToken) -> Void] = []
+    var visibleHandlers: [@Sendable (TenantID, BarrierState.Watermark) -> Void] = []
   }
 
   private let state: Lock<State>
@@ -34,6 +35,13 @@ package final class VisibilityHub: Sendable {
     state.withLock { $0.demandHandlers.append(handler) }
   }
 
+  /// Registers who must hear of every announced watermark.
+  package func onVisible(
+    _ handler: @escaping @Sendable (TenantID, BarrierState.Watermark) -> Void
+  ) {
+    state.withLock { $0.visibleHandlers.append(handler) }
+  }
+
   package func watermark(of tenant: TenantID) -> BarrierState.Watermark? {
     state.withLock { $0.barrier.watermark(of: tenant) }
   }
@@ -42,6 +50,10 @@ package final class VisibilityHub: Sendable {
 
   /// Tells the waiters of committed watermarks.
   package func announce(_ watermarks: [(tenant: TenantID, watermark: BarrierState.Watermark)]) {
+    let handlers = state.withLock { $0.visibleHandlers }
+    for (tenant, watermark) in watermarks {
+      for handler in handlers { handler(tenant, watermark) }
+    }
     let released: [(OneShot<Outcome>, BarrierState.Watermark)] = state.withLock { state in
       var released: [(OneShot<Outcome>, BarrierState.Watermark)] = []
       for (tenant, watermark) in watermarks {

@@ -114,6 +114,13 @@ extension Coordinator {
       ])
   }
 
+  /// Events of a tenant that are on their way into a snapshot.
+  package func claimedEvents(of tenant: TenantID) -> Int64 {
+    let head = state.withLock { $0.inFlight[tenant] }
+    guard let head, let watermark = hub.watermark(of: tenant)?.token else { return 0 }
+    return max(0, head.rawValue - watermark.rawValue)
+  }
+
   /// Learns of events that nobody in this process has published.
   func readBacklog() async {
     do {

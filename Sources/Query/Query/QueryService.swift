@@ -18,6 +18,15 @@ package struct QueryTarget: Sendable {
 package struct ScanStatistics: Sendable, Equatable {
   package var files = 0
   package var bytes: Int64 = 0
+  package init(files: Int = 0, bytes: Int64 = 0) {
+    self.files = files
+    self.bytes = bytes
+  }
+}
+
+/// Where the resolver of one query leaves what it found.
+private final class ScanRecord: Sendable {
+  let statistics = Lock(ScanStatistics())
 }
 
 /// Answers queries, each at one snapshot.
@@ -81,11 +90,11 @@ package final class QueryService: Sendable {
 
   /// Runs the query on its snapshot.
   ///
-  /// - Parameter scan: told what is read, before the first row comes.
+  /// - Returns: what was read.
   package func run(
-    _ request: QueryRequest, at target: QueryTarget,
-    scan: @escaping @Sendable (ScanStatistics) -> Void, output: some AnswerSink
-  ) async throws(QueryError) {
+    _ request: QueryRequest, at target: QueryTarget, output: some AnswerSink
+  ) async throws(QueryError) -> ScanStatistics {
+    let scan = ScanRecord()
     let binding = TenantBinding(
       key: target.tenant.id.rawValue,
       readableFolders: [store.localPath(of: target.tenant.folder)])
@@ -97,11 +106,12 @@ package final class QueryService: Sendable {
     } catch {
       throw queryError(error)
     }
+    return scan.statistics.withLock { $0 }
   }
 
   private func relations(
     _ need: NeedMessage, _ target: QueryTarget,
-    scan: @Sendable (ScanStatistics) -> Void
+    scan: ScanRecord
   ) async throws(QueryError) -> ResolvedRelations {
     do throws(CatalogError) {
       let tenant = target.tenant.id
@@ -124,7 +134,9 @@ package final class QueryService: Sendable {
       let missing = need.tables.filter { !found.contains($0.lowercased()) }
       guard missing.isEmpty else { throw CatalogError.tableNotFound }
       let files = manifests.flatMap(\.files)
-      scan(ScanStatistics(files: files.count, bytes: files.reduce(0) { $0 + $1.byteCount }))
+      scan.statistics.withLock {
+        $0 = ScanStatistics(files: files.count, bytes: files.reduce(0) { $0 + $1.byteCount })
+      }
       resolved.relations = manifests.map {
         RelationSQL(manifest: $0, localPath: store.localPath(of:)).relation
       }

@@ -88,7 +88,7 @@ package struct ServerConfiguration: Sendable, Equatable {
   }
 
   private static func objectStore(_ values: inout SettingValues, dataFolder: String) -> String {
-    guard let location = values["DUCKMESH_OBJECT_STORE"] else { return dataFolder + "/lake" }
+    guard let location = values["DUCKMESH_OBJECT_STORE"] else { return dataFolder }
     let path = location.dropFirst("file://".count)
     if !location.hasPrefix("file://") || path.isEmpty {
       values.refuse(

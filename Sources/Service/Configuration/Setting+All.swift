@@ -46,7 +46,7 @@ extension Setting {
       variable: "DUCKMESH_BUS", kind: .choice(["sqlite"], defaultText: "sqlite"),
       help: "The ingest bus; sqlite is the embedded one, in the catalog's database."),
     text(
-      "DUCKMESH_OBJECT_STORE", "the folder lake in the data folder", allowed: "file:// and a path",
+      "DUCKMESH_OBJECT_STORE", "the data folder", allowed: "file:// and a path",
       "Where data files are kept."),
     text(
       "DUCKMESH_ROLES", "api,query,coordinator,maintenance",

@@ -12,7 +12,6 @@ package enum SettingKind: Sendable {
 
 /// A whole number of `Limits` and its range.
 package struct NumberSetting: Sendable {
-  // A key path to stored properties of value types captures nothing; the type does not say so.
   private let path: any WritableKeyPath<Limits, Int> & Sendable
   package let range: ClosedRange<Int>
   package let isBytes: Bool

@@ -18,7 +18,7 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
     case .usage: "the command line is wrong"
     case .unreachable: "the server cannot be reached, or did not answer in time"
     case .partial: "done, but the server put some rows into the dead letters"
-    case .badInput: "the input cannot be read, or a row of it cannot be converted"
+    case .badInput: "the input cannot be read or a row converted, or the output cannot be written"
     case .interrupted: "interrupted by Ctrl-C; an ingest says how to resume"
     case .outputClosed: "whoever read the output has gone"
     case .terminated: "ended by a termination signal"

@@ -1,5 +1,5 @@
 /// Why a command ends without having done its work.
-enum ToolFailure: Error, Sendable, Equatable {
+package enum ToolFailure: Error, Sendable, Equatable {
   case usage(String, command: String?)
   case refused(ServerRefusal)
   /// No answer: not listening, not in time, or cut off.
@@ -14,7 +14,7 @@ enum ToolFailure: Error, Sendable, Equatable {
   case outputClosed
   case outputFailed(reason: String)
 
-  var exitCode: ExitCode {
+  package var exitCode: ExitCode {
     switch self {
     case .usage: .usage
     case .refused, .unexpectedAnswer: .refused
@@ -27,7 +27,7 @@ enum ToolFailure: Error, Sendable, Equatable {
   }
 
   /// One or more lines for standard error; empty when there is nothing to say.
-  var message: String {
+  package var message: String {
     switch self {
     case .usage(let text, let command):
       "\(text)\nTry: duckmeshctl \(command.map { $0 + " " } ?? "")--help"

@@ -34,6 +34,10 @@ package final class DuckDBResult {
 
   /// The next rows, or nil at the end.
   ///
+  /// DuckDB hands rows out only once its stream buffer is full (about 10 MB) or the statement
+  /// has ended: the first rows of a slow statement can be long in coming, and an error can come
+  /// instead of rows that were computed before it.
+  ///
   /// - Throws: an error of the execution. DuckDB's fetch tells end and error apart only by the
   ///   result's error text, so this is the one place that asks for it.
   package func nextChunk() throws(DuckDBError) -> DuckDBChunk? {

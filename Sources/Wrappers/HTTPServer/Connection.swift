@@ -15,6 +15,8 @@ final class Connection: Sendable {
     var hasServedRequest = false
     /// Bytes of the client may be unread when the socket closes, so the close must linger.
     var lingers = false
+    /// The client's end was seen with nothing left to read, in this same state of the connection.
+    var isAtEnd = false
   }
 
   let server: ServerCore
@@ -30,7 +32,10 @@ final class Connection: Sendable {
   }
 
   func begin(_ exchange: Exchange) {
-    state.withLock { $0.exchange = exchange }
+    state.withLock {
+      $0.exchange = exchange
+      $0.isAtEnd = false
+    }
   }
 
   func end(_ exchange: Exchange) {
@@ -39,6 +44,7 @@ final class Connection: Sendable {
       $0.exchange = nil
       $0.waitingSince = now
       $0.hasServedRequest = true
+      $0.isAtEnd = false
     }
   }
 
@@ -72,10 +78,10 @@ final class Connection: Sendable {
   func reset() {
     state.withLock {
       guard $0.isOpen else { return }
-      var now = linger(l_onoff: 1, l_linger: 0)
-      _ = setsockopt(
-        descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
-      _ = Glibc.shutdown(descriptor, Int32(SHUT_RDWR))
+      // Dissolving the association is how Linux resets a connection whose descriptor stays.
+      var nowhere = sockaddr()
+      nowhere.sa_family = sa_family_t(AF_UNSPEC)
+      _ = connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
     }
   }
 
@@ -103,6 +109,22 @@ final class Connection: Sendable {
       guard $0.isOpen, $0.exchange == nil else { return }
       let allowed = $0.hasServedRequest ? limits.nextRequest : limits.base
       if now - $0.waitingSince > allowed { _ = Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+  }
+
+  /// Ends the connection when its client has ended it and everything was read, twice in a row: the
+  /// library has had the time between two sweeps to act on its own.
+  func shutDownIfAtEnd() {
+    state.withLock { state in
+      guard state.isOpen else { return }
+      var entry = pollfd(
+        fd: descriptor, events: DisconnectDetector.peerHasClosed, revents: 0)
+      guard poll(&entry, 1, 0) > 0, entry.revents & DisconnectDetector.gone != 0 else { return }
+      var byte: UInt8 = 0
+      let hasUnread = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+      if hasUnread { return }
+      if state.isAtEnd { _ = Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+      state.isAtEnd = true
     }
   }
 }

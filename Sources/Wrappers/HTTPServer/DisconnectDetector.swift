@@ -1,30 +1,44 @@
 import Glibc
 
-/// Finds suspended connections whose clients have gone; the library does not look at those.
+/// Finds connections whose clients have gone while the library does not look, or has overlooked it:
+/// it does not watch suspended connections, and it can miss an end that came with the last bytes.
 struct DisconnectDetector {
   /// `POLLRDHUP`, which Glibc's module does not offer.
-  private static let peerHasClosed: Int16 = 0x2000
+  static let peerHasClosed: Int16 = 0x2000
+  static let gone = peerHasClosed | Int16(POLLHUP) | Int16(POLLERR)
 
-  private var seen: [(exchange: Exchange, suspension: Exchange.Suspension)] = []
+  private enum Watched {
+    case suspended(Exchange, Exchange.Suspension)
+    case receiving(Connection)
+  }
+
+  private var watched: [Watched] = []
   private var polled: [pollfd] = []
 
-  mutating func note(_ exchange: Exchange, _ connection: Connection) {
-    guard let suspension = exchange.suspension else { return }
-    seen.append((exchange, suspension))
+  mutating func note(_ exchange: Exchange?, of connection: Connection) {
+    if let exchange, let suspension = exchange.suspension {
+      watched.append(.suspended(exchange, suspension))
+    } else if exchange?.isReceiving != false {
+      watched.append(.receiving(connection))
+    } else {
+      return
+    }
     polled.append(pollfd(fd: connection.descriptor, events: Self.peerHasClosed, revents: 0))
   }
 
   /// Asks the system about all at once. A socket that was closed and reused in between does no
-  /// harm: its exchange is not in the suspension any more in which it was seen.
+  /// harm: what follows looks again, or the exchange is not in the suspension in which it was seen.
   mutating func reportGone() {
     defer {
-      seen.removeAll(keepingCapacity: true)
+      watched.removeAll(keepingCapacity: true)
       polled.removeAll(keepingCapacity: true)
     }
     guard !polled.isEmpty, poll(&polled, nfds_t(polled.count), 0) > 0 else { return }
-    let gone = Self.peerHasClosed | Int16(POLLHUP) | Int16(POLLERR)
-    for (index, entry) in polled.enumerated() where entry.revents & gone != 0 {
-      seen[index].exchange.clientLeft(during: seen[index].suspension)
+    for (index, entry) in polled.enumerated() where entry.revents & Self.gone != 0 {
+      switch watched[index] {
+      case .suspended(let exchange, let suspension): exchange.clientLeft(during: suspension)
+      case .receiving(let connection): connection.shutDownIfAtEnd()
+      }
     }
   }
 }

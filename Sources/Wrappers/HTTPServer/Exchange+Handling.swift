@@ -96,9 +96,10 @@ extension Exchange {
       return send(made, response)
     case .stream:
       note(response, 0)
-      // A HEAD request has no stream: an ended one stands for it, the library sends no body.
+      // A HEAD request has no stream: one that nobody writes to stands for it.
       let source = stream ?? ResponseStream(highWaterBytes: 1)
-      guard let made = MHDResponse(stream: source, handle: connection.handle) else { return .NO }
+      guard let made = MHDResponse(stream: source, connection: connection) else { return .NO }
+      if stream == nil { made.endByClose() }
       source.attach(to: connection, resetsOnAbort: isHTTP10)
       return send(made, response)
     }

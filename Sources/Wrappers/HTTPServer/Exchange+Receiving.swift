@@ -127,17 +127,20 @@ extension Exchange {
     }
   }
 
-  /// The first step of a body that announces its size; small bodies are reserved whole.
-  private static let firstReservationBytes = 64 << 10
+  /// Bodies are reserved in doubling steps from here; smaller announced ones at once and exactly.
+  private static let firstReservationBytes = 16 << 10
 
   private func reserve(_ total: Int, _ state: inout State) -> Bool {
     guard total > state.reservedBytes else { return true }
-    let announced = min(state.head?.contentLength ?? 0, Self.firstReservationBytes)
-    let next = max(total, announced, min(state.bodyLimitBytes, state.reservedBytes * 2))
-    guard server.bodies.reserve(next - state.reservedBytes) else { return false }
-    state.reservedBytes = next
-    state.body.reserveCapacity(next)
-    return true
+    let final = state.head?.contentLength ?? state.bodyLimitBytes
+    let step = max(state.reservedBytes * 2, Self.firstReservationBytes)
+    let roomy = max(total, min(final, step))
+    for next in [roomy, total] where server.bodies.reserve(next - state.reservedBytes) {
+      state.reservedBytes = next
+      state.body.reserveCapacity(next)
+      return true
+    }
+    return false
   }
 
   /// In the middle of a body the library takes no answer, but nothing else is being written.

@@ -9,6 +9,16 @@ extension Exchange {
     state.withLock { suspension($0) }
   }
 
+  /// Whether more of the request is awaited from the client.
+  var isReceiving: Bool {
+    state.withLock { state in
+      switch state.phase {
+      case .head, .receiving, .skipping: true
+      case .running, .answered, .sending, .over: false
+      }
+    }
+  }
+
   private func suspension(_ state: State) -> Suspension? {
     switch state.phase {
     case .running: .running

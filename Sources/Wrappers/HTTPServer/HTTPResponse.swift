@@ -1,8 +1,8 @@
 /// An answer: status, header fields, and a body that is either whole or produced as a stream.
 ///
 /// The server adds Date, Content-Length or Transfer-Encoding, Connection and Trailer by itself;
-/// Content-Length given here is ignored. A HEAD request gets the same fields without the body, and
-/// a stream's producer is then not run.
+/// Content-Length given here is ignored. A HEAD request gets the same fields without the body; a
+/// stream's producer is then not run, and the connection ends.
 package struct HTTPResponse: Sendable {
   package struct Field: Equatable, Sendable {
     package let name: String

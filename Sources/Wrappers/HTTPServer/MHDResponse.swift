@@ -27,8 +27,8 @@ struct MHDResponse: ~Copyable {
   }
 
   /// - Returns: nil when memory is short.
-  init?(stream: ResponseStream, handle: MHDConnection) {
-    let source = Unmanaged.passRetained(StreamedBody(stream, handle))
+  init?(stream: ResponseStream, connection: Connection) {
+    let source = Unmanaged.passRetained(StreamedBody(stream, connection))
     let unknownSize = UInt64.max
     guard
       let made = MHD_create_response_from_callback(
@@ -39,6 +39,12 @@ struct MHDResponse: ~Copyable {
     }
     source.takeUnretainedValue().response = made
     pointer = made
+  }
+
+  /// Leaves chunks out and ends the connection: to a HEAD request the library would otherwise send
+  /// the final chunk of a body that must not be there.
+  borrowing func endByClose() {
+    _ = duckmesh_mhd_end_by_close(pointer)
   }
 
   deinit {
@@ -67,12 +73,12 @@ private final class WholeBody {
 /// Used by the library's thread alone, from its queueing to its release.
 private final class StreamedBody {
   let stream: ResponseStream
-  let handle: MHDConnection
+  let connection: Connection
   var response: OpaquePointer?
 
-  init(_ stream: ResponseStream, _ handle: MHDConnection) {
+  init(_ stream: ResponseStream, _ connection: Connection) {
     self.stream = stream
-    self.handle = handle
+    self.connection = connection
   }
 }
 
@@ -107,10 +113,14 @@ private func readStreamedBody(
   guard let context, let buffer else { return endWithError }
   let body = Unmanaged<StreamedBody>.fromOpaque(context).takeUnretainedValue()
   let space = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
-  switch body.stream.pull(into: space, body.handle) {
+  switch body.stream.pull(into: space, body.connection.handle) {
   case .bytes(let count): return count
   case .parked: return 0
-  case .failed: return endWithError
+  case .failed:
+    // To an error the library reacts by forgetting the connection until something else happens to
+    // it, without closing the socket. A byte that cannot be sent any more ends it at once.
+    body.connection.shutDown()
+    return 1
   case .finished(let trailers):
     // The library sends fields added by now after the final chunk.
     for trailer in trailers where !trailer.value.isEmpty {

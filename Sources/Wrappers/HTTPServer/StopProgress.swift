@@ -1,8 +1,8 @@
 /// The order in which a server stops, as a state machine without clock or sockets.
 ///
 /// Drain until the grace is over, cancel handlers and let their answers out, then abandon what is
-/// left; the end is reached only when no connection is left, since the library must have nothing
-/// suspended when its threads are joined.
+/// left; the end is reached only when no exchange is left, since the library must have nothing
+/// suspended when its threads are joined, and nothing else suspends.
 struct StopProgress {
   enum Action: Equatable {
     case wait
@@ -39,7 +39,7 @@ struct StopProgress {
   }
 
   mutating func next(
-    at now: ContinuousClock.Instant, connections: Int, handlers: Int
+    at now: ContinuousClock.Instant, connections: Int, exchanges: Int, handlers: Int
   ) -> Action {
     switch stage {
     case .draining:
@@ -52,12 +52,12 @@ struct StopProgress {
       if connections == 0, handlers == 0 { return .finish(unreturnedHandlers: 0) }
       return isUrgent || now - since >= answerGrace ? abandon(now) : .wait
     case .abandoned(let since):
-      // Connections that started meanwhile are ended as well.
-      guard connections == 0 else { return .abandonConnections }
-      if handlers == 0 || now - since >= returnGrace {
+      let isClear = connections == 0 && handlers == 0
+      if exchanges == 0, isClear || now - since >= returnGrace {
         return .finish(unreturnedHandlers: handlers)
       }
-      return .wait
+      // Again and again: connections may start, and requests on them, until all has ended.
+      return connections > 0 ? .abandonConnections : .wait
     }
   }
 

@@ -106,12 +106,13 @@ final class SupervisorLoop {
   private func sweep(_ now: ContinuousClock.Instant) {
     nextSweep = now + .milliseconds(core.options.sweepIntervalMs)
     for connection in core.connections.all {
-      if let exchange = connection.exchange {
+      let exchange = connection.exchange
+      if let exchange {
         exchange.expireIfOverdue(at: now, limits: core.receiveLimits)
-        disconnects.note(exchange, connection)
       } else {
         connection.shutDownIfOverdue(at: now, limits: core.receiveLimits)
       }
+      disconnects.note(exchange, of: connection)
     }
     disconnects.reportGone()
   }
@@ -120,8 +121,9 @@ final class SupervisorLoop {
   private func advanceStop(_ now: ContinuousClock.Instant) -> Bool {
     guard let request = supervisor.stopRequest else { return false }
     if progress == nil {
-      listening = nil
+      // In this order, so that who finds the port closed also finds connections ending.
       core.beginStopping()
+      listening = nil
       progress = StopProgress(
         deadline: request.deadline, isUrgent: request.isUrgent,
         answerGrace: .milliseconds(core.options.cancelledAnswerGraceMs),
@@ -130,7 +132,10 @@ final class SupervisorLoop {
     progress?.hurry(deadline: request.deadline, isUrgent: request.isUrgent)
     let open = core.connections.all
     for connection in open { connection.shutDownIfWaiting() }
-    switch progress?.next(at: now, connections: open.count, handlers: core.slots.inUse) {
+    let busy = open.count { $0.exchange != nil }
+    switch progress?.next(
+      at: now, connections: open.count, exchanges: busy, handlers: core.slots.inUse)
+    {
     case .wait, nil: return false
     case .cancelHandlers:
       report.cancelledRequests += core.slots.inUse

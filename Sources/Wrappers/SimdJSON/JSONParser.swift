@@ -8,6 +8,11 @@ package struct JSONParser: ~Copyable {
   private let handle: OpaquePointer
 
   package init(limits: JSONLimits = JSONLimits()) {
+    precondition(
+      MemoryLayout<JSONToken>.stride == MemoryLayout<csj_token>.stride
+        && MemoryLayout<JSONToken>.offset(of: \.rawNext)
+          == MemoryLayout<csj_token>.offset(of: \.next),
+      "a token differs between C and Swift")
     guard let handle = csj_parser_create(limits.depth, limits.tokens) else {
       preconditionFailure("no memory for a JSON parser")
     }
@@ -24,10 +29,19 @@ package struct JSONParser: ~Copyable {
     of text: UnsafeRawBufferPointer,
     _ body: (Result<JSONTokens, JSONSyntaxError>) throws(E) -> R
   ) throws(E) -> R {
+    try body(parse(text))
+  }
+
+  /// The tokens are valid until the parser is used again.
+  mutating func parse(_ text: UnsafeRawBufferPointer) -> Result<JSONTokens, JSONSyntaxError> {
     let start = text.baseAddress?.assumingMemoryBound(to: UInt8.self)
     let result = csj_parse(handle, start, text.count)
-    if let error = JSONSyntaxError(result) { return try body(.failure(error)) }
-    let tokens = UnsafeBufferPointer(start: csj_tokens(handle), count: csj_token_count(handle))
-    return try body(.success(JSONTokens(text: text, tokens: tokens, parser: handle)))
+    if let error = JSONSyntaxError(result) { return .failure(error) }
+    let count = csj_token_count(handle)
+    let tokens = UnsafeRawPointer(csj_tokens(handle))?
+      .bindMemory(to: JSONToken.self, capacity: count)
+    return .success(
+      JSONTokens(
+        text: text, tokens: UnsafeBufferPointer(start: tokens, count: count), parser: handle))
   }
 }

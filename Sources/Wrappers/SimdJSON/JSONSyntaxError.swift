@@ -1,7 +1,7 @@
 import CSimdJSON
 
 /// Why a text is not JSON that this wrapper takes.
-package struct JSONSyntaxError: Error, Equatable, Sendable {
+@usableFromInline package struct JSONSyntaxError: Error, Equatable, Sendable {
   package enum Reason: Sendable {
     case empty
     case invalidUTF8
@@ -30,7 +30,10 @@ package struct JSONSyntaxError: Error, Equatable, Sendable {
     case .empty: "the text is empty"
     case .invalidUTF8: "the text is not UTF-8"
     case .invalidString:
-      "a string is not closed, or holds a control character, a wrong escape or half a surrogate pair"
+      """
+      a string is not closed, or holds a control character, a wrong escape or half a surrogate \
+      pair
+      """
     case .invalidNumber: "a number is not written as JSON has it"
     case .invalidSyntax: "the text is not well-formed JSON"
     case .tooDeep: "objects and arrays are nested too deep"

@@ -1,7 +1,7 @@
 import CSimdJSON
 
 /// How a string is written in JSON.
-package enum JSONText {
+@usableFromInline package enum JSONText {
   /// Appends UTF-8 as a JSON string, with its quotes; only what must be escaped is.
   package static func appendQuoted(_ utf8: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
     bytes.append(UInt8(ascii: "\""))
@@ -19,10 +19,18 @@ package enum JSONText {
 
   /// The value of a string, from the text between its quotes in a JSON text that was parsed.
   package static func unescaped(_ text: UnsafeRawBufferPointer) -> String {
+    String(unsafeUninitializedCapacity: text.count) { unescape(text, into: $0) }
+  }
+
+  /// - Parameter buffer: room for as many bytes as the text has.
+  /// - Returns: how many bytes the value has.
+  @usableFromInline
+  static func unescape(
+    _ text: UnsafeRawBufferPointer, into buffer: UnsafeMutableBufferPointer<UInt8>
+  ) -> Int {
+    precondition(buffer.count >= text.count, "no room for the value of a string")
     let start = text.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    return String(unsafeUninitializedCapacity: text.count) { buffer in
-      csj_unescape(start, text.count, buffer.baseAddress)
-    }
+    return csj_unescape(start, text.count, buffer.baseAddress)
   }
 
   private static func appendEscape(of byte: UInt8, to bytes: inout [UInt8]) {

@@ -61,6 +61,20 @@ struct PoolFixture {
     return answer
   }
 
+  /// 0 when tenant 1's worker managed the operation, else the errno value.
+  func probe(_ operation: String, _ path: String) async throws -> Int32 {
+    try await pool.probe(
+      operation, path: path, tenant: lake.binding(1),
+      deadline: SystemMonotonicClock().now.advanced(byMs: 20_000))
+  }
+
+  func expectRefused(
+    _ operation: String, _ path: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let errorNumber = try await probe(operation, path)
+    #expect(errorNumber != 0, "\(operation) \(path)", sourceLocation: sourceLocation)
+  }
+
   /// The failure's class, or nil when the statement answered.
   func failure(
     of sql: String, tenant: Int64 = 1, timeoutMs: Int = 20_000,

@@ -48,6 +48,7 @@ package struct StatementGate {
     do throws(DuckDBError) {
       count = try connection.extractStatements(text).count
     } catch {
+      if Self.mixesParameters(error.message) { throw Self.mixedParameters }
       throw FailureMapping.failure(of: error, otherwise: .invalidSQL)
     }
     guard count == 1 else {
@@ -87,13 +88,19 @@ package struct StatementGate {
     guard document["error_type"]?.string == "not implemented" else {
       return QueryFailure(.invalidSQL, FailureMapping.scrubbed(message))
     }
-    if message.contains("parameters") {
-      return QueryFailure(.parametersInvalid, "? and $name cannot be mixed in one statement")
-    }
+    if mixesParameters(message) { return mixedParameters }
     return QueryFailure(
       .sqlNotAllowed,
       "only SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES and EXPLAIN of them are queries; "
         + "PIVOT needs its values in an IN list")
+  }
+
+  private static func mixesParameters(_ message: String) -> Bool {
+    message.contains("Mixing named and positional parameters")
+  }
+
+  private static var mixedParameters: QueryFailure {
+    QueryFailure(.parametersInvalid, "? and $name cannot be mixed in one statement")
   }
 
   private static func parameterUse(_ names: Set<String>) -> ParameterUse {

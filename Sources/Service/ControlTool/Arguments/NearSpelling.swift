@@ -1,7 +1,7 @@
 /// Finds the name that a misspelt one was probably meant to be.
-enum NearSpelling {
+package enum NearSpelling {
   /// The candidate with the fewest edits, at most a third of the name's length and at least one.
-  static func nearest(to name: String, among candidates: [String]) -> String? {
+  package static func nearest(to name: String, among candidates: [String]) -> String? {
     let limit = max(1, name.count / 3)
     let scored = candidates.map { ($0, distance(name.lowercased(), $0.lowercased())) }
     guard let best = scored.min(by: { $0.1 < $1.1 }), best.1 <= limit else { return nil }
@@ -9,7 +9,7 @@ enum NearSpelling {
   }
 
   /// Levenshtein's distance.
-  static func distance(_ left: String, _ right: String) -> Int {
+  package static func distance(_ left: String, _ right: String) -> Int {
     let left = Array(left.unicodeScalars)
     let right = Array(right.unicodeScalars)
     var row = Array(0...right.count)

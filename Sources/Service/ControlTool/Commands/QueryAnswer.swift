@@ -1,11 +1,11 @@
 /// A query's JSON answer, for a reader.
-struct QueryAnswer {
+package struct QueryAnswer {
   private let columns: [TextTable.Column]
   private let rows: [[String]]
   private let value: JSONValue
 
   /// Nil when columns or rows are missing.
-  init?(_ value: JSONValue) {
+  package init?(_ value: JSONValue) {
     guard let names = value["columns"]?.array, let rows = value["rows"]?.array else { return nil }
     let types = value["types"]?.array ?? []
     columns = names.enumerated().map { index, name in
@@ -21,12 +21,12 @@ struct QueryAnswer {
     self.value = value
   }
 
-  func table(maximumCellWidth: Int?) -> String {
+  package func table(maximumCellWidth: Int?) -> String {
     TextTable(columns: columns, maximumCellWidth: maximumCellWidth).render(rows)
   }
 
   /// One line on rows, snapshot and time.
-  var footer: String {
+  package var footer: String {
     var parts = ["\(Printable.grouped(rows.count)) \(rows.count == 1 ? "row" : "rows")"]
     if value["truncated"]?.boolean == true { parts[0] += ", cut at the row limit" }
     if let snapshot = value["snapshot_id"]?.compactText { parts.append("snapshot \(snapshot)") }

@@ -1,5 +1,5 @@
 /// Makes the body of a query request from the options.
-enum QueryRequest {
+package enum QueryRequest {
   /// - Throws: `usage`, `unreadableInput`.
   static func body(_ invocation: Invocation) throws(ToolFailure) -> JSONValue {
     let arguments = invocation.arguments
@@ -34,7 +34,7 @@ enum QueryRequest {
   }
 
   /// `NAME=VALUE`; nil when it is not of that form.
-  static func param(_ text: String) -> JSONValue.Member? {
+  package static func param(_ text: String) -> JSONValue.Member? {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, !parts[0].isEmpty else { return nil }
     let value: JSONValue
@@ -62,7 +62,8 @@ enum QueryRequest {
   private static func sql(_ invocation: Invocation) throws(ToolFailure) -> String {
     let word = invocation.arguments.positionals[0]
     guard word == "-" else { return word }
-    let source = try ByteSource(path: "-", standardInput: invocation.console.input)
+    let source = try ByteSource(
+      path: "-", standardInput: invocation.console.input, stop: invocation.stop)
     let bytes = try source.readAll(maximumBytes: 1_048_576)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw .unreadableInput(name: source.name, reason: "not UTF-8")

@@ -136,7 +136,8 @@ enum TableCommands {
     guard columns.isEmpty else {
       throw .usage("--column and --schema exclude each other", command: arguments.command)
     }
-    let source = try ByteSource(path: path, standardInput: invocation.console.input)
+    let source = try ByteSource(
+      path: path, standardInput: invocation.console.input, stop: invocation.stop)
     let bytes = try source.readAll(maximumBytes: 4 * 1_048_576)
     do throws(JSONProblem) {
       let value = try JSONValue(parsing: bytes)

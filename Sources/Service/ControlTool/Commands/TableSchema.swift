@@ -1,18 +1,18 @@
 /// A table's columns, as the server's `schema_json` has them.
-struct TableSchema: Sendable, Equatable {
-  struct Column: Sendable, Equatable {
-    var name: String
-    var typeName: String
-    var isNullable = true
+package struct TableSchema: Sendable, Equatable {
+  package struct Column: Sendable, Equatable {
+    package var name: String
+    package var typeName: String
+    package var isNullable = true
 
-    init(name: String, typeName: String, isNullable: Bool = true) {
+    package init(name: String, typeName: String, isNullable: Bool = true) {
       self.name = name
       self.typeName = typeName
       self.isNullable = isNullable
     }
 
     /// From `NAME TYPE [not null]`; the type may hold spaces.
-    init?(declaration: String) {
+    package init?(declaration: String) {
       var words = declaration.split(separator: " ").map(String.init)
       guard words.count >= 2 else { return nil }
       let ending = words.suffix(2).map { $0.lowercased() }
@@ -24,14 +24,14 @@ struct TableSchema: Sendable, Equatable {
     }
   }
 
-  var columns: [Column]
+  package var columns: [Column]
 
-  init(columns: [Column]) {
+  package init(columns: [Column]) {
     self.columns = columns
   }
 
   /// From the server's description of a table; what is missing is left out.
-  init(_ table: JSONValue) {
+  package init(_ table: JSONValue) {
     columns = (table["schema_json"]?["columns"]?.array ?? []).compactMap { column in
       guard let name = column["name"]?.text, let type = column["type"]?.text else { return nil }
       return Column(
@@ -39,7 +39,7 @@ struct TableSchema: Sendable, Equatable {
     }
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     let columns = columns.map { column in
       var members: [JSONValue.Member] = [
         .init(name: "name", value: .string(column.name)),

@@ -1,14 +1,14 @@
 /// An error answer of the server, in the form all its errors have.
-struct ServerRefusal: Error, Sendable, Equatable {
-  var status: Int
-  var errorCode: String
-  var text: String
-  var isRetryable: Bool
-  var context: JSONValue?
-  var traceID: String?
+package struct ServerRefusal: Error, Sendable, Equatable {
+  package var status: Int
+  package var errorCode: String
+  package var text: String
+  package var isRetryable: Bool
+  package var context: JSONValue?
+  package var traceID: String?
 
   /// Reads the body; an answer of something else on the way, a proxy say, is described by status.
-  init(status: Int, body: [UInt8], traceID: String?) {
+  package init(status: Int, body: [UInt8], traceID: String?) {
     self.status = status
     let parsed = try? JSONValue(parsing: body)
     errorCode = parsed?["error_code"]?.text ?? "HTTP_\(status)"
@@ -18,7 +18,7 @@ struct ServerRefusal: Error, Sendable, Equatable {
     self.traceID = parsed?["trace_id"]?.text ?? traceID
   }
 
-  var message: String {
+  package var message: String {
     var lines = ["\(Printable.line(errorCode)) (\(status)): \(Printable.line(text))"]
     if let context { lines.append("context: " + Printable.line(context.compactText)) }
     if let traceID { lines.append("trace id: " + Printable.line(traceID)) }

@@ -1,7 +1,7 @@
 /// Makes text from elsewhere harmless on a terminal.
-enum Printable {
+package enum Printable {
   /// One line without control characters: each becomes an escape such as `\n` or `\u{1B}`.
-  static func line(_ text: String) -> String {
+  package static func line(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isControl) else { return text }
     var line = ""
     for scalar in text.unicodeScalars {
@@ -18,13 +18,13 @@ enum Printable {
   }
 
   /// How many cells of a terminal the text fills, by Unicode's wide ranges in common use.
-  static func width(_ text: String) -> Int {
+  package static func width(_ text: String) -> Int {
     if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.utf8.count }
     return text.unicodeScalars.reduce(0) { $0 + width($1) }
   }
 
   /// Digits in groups of three, as in 336,776.
-  static func grouped(_ number: Int) -> String {
+  package static func grouped(_ number: Int) -> String {
     let digits = String(number.magnitude)
     var text = number < 0 ? "-" : ""
     for (index, digit) in digits.enumerated() {

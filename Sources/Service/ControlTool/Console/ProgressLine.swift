@@ -1,12 +1,17 @@
 /// The one line that shows how far an ingest is.
-struct ProgressLine: Sendable {
-  let label: String
+package struct ProgressLine: Sendable {
+  package let label: String
   /// Nil when the length of the input is not known.
-  let totalBytes: Int?
+  package let totalBytes: Int?
+
+  package init(label: String, totalBytes: Int?) {
+    self.label = label
+    self.totalBytes = totalBytes
+  }
 
   private static let barWidth = 24
 
-  func text(rows: Int, contentBytes: Int, seconds: Double) -> String {
+  package func text(rows: Int, contentBytes: Int, seconds: Double) -> String {
     let rate = seconds > 0 ? Int(Double(rows) / seconds) : 0
     let counts = "\(Printable.grouped(rows)) rows  \(Printable.grouped(rate)) rows/s"
     guard let totalBytes, totalBytes > 0 else { return "\(label)  \(counts)" }
@@ -24,7 +29,7 @@ struct ProgressLine: Sendable {
     return line
   }
 
-  static func duration(_ seconds: Double) -> String {
+  package static func duration(_ seconds: Double) -> String {
     let whole = Int(seconds.rounded(.up))
     if whole < 60 { return "\(whole) s" }
     if whole < 3_600 { return "\(whole / 60) min \(whole % 60) s" }

@@ -1,17 +1,27 @@
 /// Lays cells out in columns of even width.
-struct TextTable {
-  struct Column {
-    var title: String
+package struct TextTable {
+  package struct Column {
+    package var title: String
     /// Numbers stand at the right.
-    var isNumeric = false
+    package var isNumeric = false
+
+    package init(title: String, isNumeric: Bool = false) {
+      self.title = title
+      self.isNumeric = isNumeric
+    }
   }
 
-  let columns: [Column]
+  package let columns: [Column]
   /// As wide as a cell may get; nil for no limit.
-  var maximumCellWidth: Int?
+  package var maximumCellWidth: Int?
+
+  package init(columns: [Column], maximumCellWidth: Int? = nil) {
+    self.columns = columns
+    self.maximumCellWidth = maximumCellWidth
+  }
 
   /// - Parameter rows: each with as many cells as there are columns.
-  func render(_ rows: [[String]]) -> String {
+  package func render(_ rows: [[String]]) -> String {
     let titles = columns.map { shortened(Printable.line($0.title)) }
     let cells = rows.map { $0.map { shortened(Printable.line($0)) } }
     var widths = titles.map(Printable.width)

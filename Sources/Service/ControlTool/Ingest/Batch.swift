@@ -1,9 +1,15 @@
 /// The records of one ingest request, ready to send.
-struct Batch: Sendable {
+package struct Batch: Sendable {
   /// The whole request body.
-  var body: [UInt8]
+  package var body: [UInt8]
   /// The line of the input at which each record starts.
-  var lines: [Int]
+  package var lines: [Int]
   /// Content bytes of the input up to the end of the last record.
-  var consumedByteCount: Int
+  package var consumedByteCount: Int
+
+  package init(body: [UInt8], lines: [Int], consumedByteCount: Int) {
+    self.body = body
+    self.lines = lines
+    self.consumedByteCount = consumedByteCount
+  }
 }

@@ -1,25 +1,27 @@
 /// Gathers records until a request is full by count or by bytes.
-struct BatchBuilder {
-  struct Options: Sendable {
-    var maximumRecords = 1_000
+package struct BatchBuilder {
+  package struct Options: Sendable {
+    package var maximumRecords = 1_000
     /// A request is sent once it is this large; the server's own limit for a body is far above.
-    var maximumBytes = 4 * 1_048_576
-    var waitsForVisibility = false
-    var visibilityTimeoutMs: Int?
-    var passesBadRecordsOn = false
+    package var maximumBytes = 4 * 1_048_576
+    package var waitsForVisibility = false
+    package var visibilityTimeoutMs: Int?
+    package var passesBadRecordsOn = false
+
+    package init() {}
   }
 
   private let options: Options
   private var body: [UInt8] = []
   private var lines: [Int] = []
 
-  init(_ options: Options) {
+  package init(_ options: Options) {
     self.options = options
   }
 
-  var recordCount: Int { lines.count }
+  package var recordCount: Int { lines.count }
 
-  var isFull: Bool {
+  package var isFull: Bool {
     lines.count >= options.maximumRecords || body.count >= options.maximumBytes
   }
 
@@ -29,7 +31,7 @@ struct BatchBuilder {
   ///   - line: where the record starts in the input.
   ///   - key: UTF-8, not yet quoted.
   ///   - payload: appends one JSON object.
-  mutating func append<Failure>(
+  package mutating func append<Failure>(
     line: Int, key: [UInt8], payload: (inout [UInt8]) throws(Failure) -> Void
   ) throws(Failure) {
     let start = body.count
@@ -53,7 +55,7 @@ struct BatchBuilder {
   }
 
   /// The gathered records as a request; the builder is empty afterwards.
-  mutating func finish(consumedByteCount: Int) -> Batch {
+  package mutating func finish(consumedByteCount: Int) -> Batch {
     body.append(0x5D)
     if options.waitsForVisibility { body += ",\"wait_for_visibility\":true".utf8 }
     if let timeoutMs = options.visibilityTimeoutMs {

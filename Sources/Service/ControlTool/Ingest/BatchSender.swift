@@ -1,10 +1,10 @@
 import HTTPClient
 
 /// Sends one batch at a time until it is answered for good. Shared between threads.
-struct BatchSender: Sendable {
-  struct Delivery: Sendable, Equatable {
-    var receipt: IngestReceipt
-    var attempts: Int
+package struct BatchSender: Sendable {
+  package struct Delivery: Sendable, Equatable {
+    package var receipt: IngestReceipt
+    package var attempts: Int
   }
 
   private enum Attempt {
@@ -22,7 +22,7 @@ struct BatchSender: Sendable {
   let stop: StopSignal
 
   /// - Throws: the last attempt's failure, or `interrupted`.
-  func deliver(_ batch: Batch) throws(ToolFailure) -> Delivery {
+  package func deliver(_ batch: Batch) throws(ToolFailure) -> Delivery {
     let request = connection.request(
       "POST", "/v1/ingest/" + ServerConnection.encoded(table), body: batch.body,
       timeoutMs: timeoutMs)

@@ -30,6 +30,7 @@ struct CSVProducer: RecordProducer {
 
   func fill(_ builder: inout BatchBuilder) throws(ToolFailure) -> Int? {
     while !builder.isFull {
+      if builder.recordCount > 0, reader.isWaiting { break }
       let found: Void? = try reader.next { (bytes, fields, line) throws(ToolFailure) in
         do throws(CSVRowEncoder.Problem) {
           try builder.append(line: line, key: try key(line: line, bytes, fields)) {

@@ -1,12 +1,12 @@
 import Digest
 
 /// Makes the key that lets a record be sent twice and counted once.
-enum IdempotencyKey {
+package enum IdempotencyKey {
   /// The server's limit.
-  static let maximumBytes = 512
+  package static let maximumBytes = 512
 
   /// For a record without a key of its own: which content, and where in it.
-  static func forLine(_ line: Int, of contentDigest: String) -> [UInt8] {
+  package static func forLine(_ line: Int, of contentDigest: String) -> [UInt8] {
     var key: [UInt8] = []
     key.reserveCapacity(96)
     key += "sha256:".utf8
@@ -20,7 +20,7 @@ enum IdempotencyKey {
   ///
   /// One value stands for itself. Several are joined by `|`, with a backslash before a `|` or a
   /// backslash inside a value. A key over the server's limit becomes its SHA-256.
-  static func joining(_ values: [[UInt8]]) -> [UInt8] {
+  package static func joining(_ values: [[UInt8]]) -> [UInt8] {
     var key: [UInt8] = []
     if values.count == 1 {
       key = values[0]

@@ -23,6 +23,11 @@ struct IngestOptions: Sendable {
   let policy: RetryPolicy
   let timeoutMs: Int
 
+  /// The server's own wait for visibility comes on top of what a request may take.
+  var requestTimeoutMs: Int {
+    timeoutMs + (batch.waitsForVisibility ? batch.visibilityTimeoutMs ?? 5_000 : 0)
+  }
+
   /// - Throws: `usage`.
   init(_ arguments: ParsedArguments) throws(ToolFailure) {
     table = arguments.positionals[0]

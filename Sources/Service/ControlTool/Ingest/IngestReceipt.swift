@@ -1,18 +1,18 @@
 /// The server's answer to an ingest request.
-struct IngestReceipt: Sendable, Equatable {
-  struct DeadLetter: Sendable, Equatable {
-    var index: Int?
-    var reason: String
+package struct IngestReceipt: Sendable, Equatable {
+  package struct DeadLetter: Sendable, Equatable {
+    package var index: Int?
+    package var reason: String
   }
 
-  var accepted: Int
-  var duplicates: Int
-  var token: Int?
-  var deadLetterCount: Int
-  var deadLetters: [DeadLetter]
+  package var accepted: Int
+  package var duplicates: Int
+  package var token: Int?
+  package var deadLetterCount: Int
+  package var deadLetters: [DeadLetter]
 
   /// Nil when a member that every receipt has is missing.
-  init?(_ value: JSONValue) {
+  package init?(_ value: JSONValue) {
     guard let accepted = value["accepted_count"]?.integer,
       let duplicates = value["duplicate_count"]?.integer
     else { return nil }
@@ -25,7 +25,7 @@ struct IngestReceipt: Sendable, Equatable {
 
   /// The refusal of a waited write some of whose records were dead-lettered: the write itself
   /// stands, and the others of its records are visible.
-  init?(deadLetteredBy refusal: ServerRefusal, recordCount: Int) {
+  package init?(deadLetteredBy refusal: ServerRefusal, recordCount: Int) {
     guard refusal.status == 422, refusal.errorCode == "DEAD_LETTERED" else { return nil }
     let context = refusal.context
     deadLetters = Self.deadLetters(context?["dead_lettered"])

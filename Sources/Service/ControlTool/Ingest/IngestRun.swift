@@ -14,7 +14,7 @@ struct IngestRun {
 
   /// - Throws: what went wrong before the first row was sent.
   func run() throws(ToolFailure) -> ExitCode {
-    let source = try ByteSource(path: options.path, standardInput: console.input)
+    let source = try ByteSource(path: options.path, standardInput: console.input, stop: stop)
     guard source.isRereadable || !options.keyColumns.isEmpty else {
       throw .usage(
         "\(source.name) is not a regular file and can be read only once: it needs --key",
@@ -39,12 +39,12 @@ struct IngestRun {
     stop.onStop { pipelineStop.stop($0) }
     let sender = BatchSender(
       connection: connection, table: options.table, policy: options.policy,
-      timeoutMs: options.timeoutMs, stop: pipelineStop)
+      timeoutMs: options.requestTimeoutMs, stop: pipelineStop)
     let pipeline = IngestPipeline(
       sender: sender, sourceName: source.name, concurrency: options.concurrency,
       stop: pipelineStop, progress: progress)
     let start = ContinuousClock.now
-    let outcome: IngestPipeline.Outcome
+    var outcome: IngestPipeline.Outcome
     switch options.format {
     case .csv:
       outcome = pipeline.run(try csvProducer(source, schema, keyRule), options.batch)
@@ -52,6 +52,9 @@ struct IngestRun {
       let reader = try LineReader(source)
       let producer = LineProducer(reader, sourceName: source.name, keyRule: keyRule)
       outcome = pipeline.run(producer, options.batch)
+    }
+    if let reason = stop.reason, case .interrupted = outcome.failure {
+      outcome.failure = .interrupted(by: reason)
     }
     progress.clear()
     let seconds = start.duration(to: .now) / .seconds(1)

@@ -1,25 +1,25 @@
 /// What an ingest has come to so far.
-struct IngestTally: Sendable, Equatable {
+package struct IngestTally: Sendable, Equatable {
   /// One record that the server put into the dead letters.
-  struct DeadLetter: Sendable, Equatable {
-    var line: Int
-    var reason: String
+  package struct DeadLetter: Sendable, Equatable {
+    package var line: Int
+    package var reason: String
   }
 
   /// Dead letters that are listed by line; more are only counted.
-  static let maximumListedDeadLetters = 20
+  package static let maximumListedDeadLetters = 20
 
-  var confirmedRows = 0
-  var accepted = 0
-  var duplicates = 0
+  package var confirmedRows = 0
+  package var accepted = 0
+  package var duplicates = 0
   /// Duplicates in requests that were sent more than once: their first answer was lost.
-  var duplicatesInResent = 0
-  var deadLettered = 0
-  var highestToken: Int?
-  var resentRequests = 0
-  var deadLetters: [DeadLetter] = []
+  package var duplicatesInResent = 0
+  package var deadLettered = 0
+  package var highestToken: Int?
+  package var resentRequests = 0
+  package var deadLetters: [DeadLetter] = []
 
-  mutating func add(_ delivery: BatchSender.Delivery, of batch: Batch) {
+  package mutating func add(_ delivery: BatchSender.Delivery, of batch: Batch) {
     let receipt = delivery.receipt
     resentRequests += delivery.attempts - 1
     confirmedRows += batch.lines.count

@@ -14,6 +14,7 @@ struct LineProducer: RecordProducer {
 
   func fill(_ builder: inout BatchBuilder) throws(ToolFailure) -> Int? {
     while !builder.isFull {
+      if builder.recordCount > 0, reader.isWaiting { break }
       let found: Void? = try reader.next { (bytes, line) throws(ToolFailure) in
         let key = try key(line: line, bytes)
         builder.append(line: line, key: key) { body in body.append(contentsOf: bytes) }

@@ -1,6 +1,6 @@
 /// Reads an input and gives it out as batches.
 protocol RecordProducer {
-  /// Adds records to the builder until it is full or the input ends.
+  /// Adds records to the builder until it is full, the input ends, or a stream pauses.
   ///
   /// - Returns: content bytes read so far; nil when the input had ended and nothing was added.
   /// - Throws: `badRow`, `unreadableInput`.

@@ -1,9 +1,10 @@
 /// Translates the record numbers of a refused request into lines of the input.
-enum RefusedRecords {
-  static let maximumNotes = 20
+package enum RefusedRecords {
+  package static let maximumNotes = 20
 
   /// One line for each record that the refusal's context names, wherever it lists them.
-  static func notes(_ failure: ToolFailure, _ batch: Batch, sourceName: String) -> [String] {
+  package static func notes(_ failure: ToolFailure, _ batch: Batch, sourceName: String) -> [String]
+  {
     guard case .refused(let refusal) = failure, let context = refusal.context else { return [] }
     let records = named(in: context)
     return records.prefix(maximumNotes).compactMap { record in

@@ -2,7 +2,7 @@ extension ByteSource {
   /// Reads a small input whole.
   ///
   /// - Throws: `unreadableInput`, also when there are more bytes than the limit.
-  func readAll(maximumBytes: Int) throws(ToolFailure) -> [UInt8] {
+  package func readAll(maximumBytes: Int) throws(ToolFailure) -> [UInt8] {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
     defer { buffer.deallocate() }
     var bytes: [UInt8] = []

@@ -5,11 +5,15 @@ import Zlib
 ///
 /// Compression is recognised by the first two bytes, not by the name. A regular file can be read
 /// again from its start. Confined to one thread.
-final class ByteSource {
+package final class ByteSource {
+  /// How soon a stream that is waited for notices a stop.
+  private static let stopCheckMs: Int32 = 100
+
   /// As messages name it.
-  let name: String
+  package let name: String
   /// Told of all content from now on.
   var digest: ContentDigest?
+  private let stop: StopSignal
   private let descriptor: Int32
   private let ownsDescriptor: Bool
   private let initialStatus: stat?
@@ -22,7 +26,12 @@ final class ByteSource {
   /// Opens a file, or takes over standard input for `-`.
   ///
   /// - Throws: `unreadableInput`.
-  init(path: String, standardInput: Int32) throws(ToolFailure) {
+  ///
+  /// - Parameter stop: ends the waiting for a stream's next bytes.
+  package init(
+    path: String, standardInput: Int32, stop: StopSignal = StopSignal()
+  ) throws(ToolFailure) {
+    self.stop = stop
     if path == "-" {
       name = "standard input"
       descriptor = standardInput
@@ -50,12 +59,12 @@ final class ByteSource {
   }
 
   /// Whether the same bytes can be read a second time.
-  var isRereadable: Bool {
+  package var isRereadable: Bool {
     initialStatus != nil
   }
 
   /// Bytes as stored, compressed or not; nil when only reading to the end can tell.
-  var storedByteCount: Int? {
+  package var storedByteCount: Int? {
     initialStatus.map { Int($0.st_size) }
   }
 
@@ -63,7 +72,7 @@ final class ByteSource {
   ///
   /// - Throws: `unreadableInput`, also for gzip data that is damaged or cut short and for a file
   ///   that was changed since it was opened.
-  func read(into output: UnsafeMutableRawBufferPointer) throws(ToolFailure) -> Int {
+  package func read(into output: UnsafeMutableRawBufferPointer) throws(ToolFailure) -> Int {
     let count = try readContent(into: output)
     digest?.update(UnsafeRawBufferPointer(rebasing: output[..<count]))
     return count
@@ -83,10 +92,16 @@ final class ByteSource {
     return try decode(decoder, into: output)
   }
 
+  /// Whether a read would find nothing for so long. A regular file never is idle.
+  func isIdle(forMs milliseconds: Int32) -> Bool {
+    guard !isRereadable, !hasEnded, compressedRange.isEmpty else { return false }
+    return !streamHasBytes(withinMs: milliseconds)
+  }
+
   /// Starts again from the first byte. Only for a source that is rereadable.
   ///
   /// - Throws: `unreadableInput`.
-  func rewind() throws(ToolFailure) {
+  package func rewind() throws(ToolFailure) {
     guard lseek(descriptor, 0, SEEK_SET) == 0 else {
       throw unreadable(String(cString: strerror(errno)))
     }
@@ -161,11 +176,20 @@ final class ByteSource {
   }
 
   private func readStored(into output: UnsafeMutableRawBufferPointer) throws(ToolFailure) -> Int {
+    while !isRereadable, !streamHasBytes(withinMs: Self.stopCheckMs) {
+      if let reason = stop.reason { throw .interrupted(by: reason) }
+    }
     while true {
       let count = Glibc.read(descriptor, output.baseAddress, output.count)
       if count >= 0 { return count }
       guard errno == EINTR else { throw unreadable(String(cString: strerror(errno))) }
     }
+  }
+
+  private func streamHasBytes(withinMs milliseconds: Int32) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    // An error, an interruption or the end shows in the read that follows.
+    return poll(&request, 1, milliseconds) != 0
   }
 
   private func end() throws(ToolFailure) {

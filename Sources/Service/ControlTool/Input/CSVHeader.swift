@@ -1,17 +1,19 @@
 /// The names of a CSV input's columns.
-enum CSVHeader {
-  struct Options: Sendable, Equatable {
-    var delimiter: UInt8 = 0x2C
+package enum CSVHeader {
+  package struct Options: Sendable, Equatable {
+    package var delimiter: UInt8 = 0x2C
     /// The first record is data.
-    var isAbsent = false
+    package var isAbsent = false
     /// Takes the place of the header's own names.
-    var names: [String]?
+    package var names: [String]?
+
+    package init() {}
   }
 
   /// Reads the header, if there is one, and gives the names that hold.
   ///
   /// - Throws: `badRow` for an empty input, an empty or repeated name, or a wrong number of names.
-  static func names(
+  package static func names(
     _ reader: CSVReader, _ options: Options, sourceName: String
   ) throws(ToolFailure) -> [String] {
     func problem(_ line: Int, _ reason: String) -> ToolFailure {

@@ -1,5 +1,5 @@
 /// Reads CSV records one after another from a source, with bounded memory.
-final class CSVReader {
+package final class CSVReader {
   private let buffer: RecordBuffer
   private var scanner: CSVScanner
   private let sourceName: String
@@ -7,20 +7,25 @@ final class CSVReader {
   private var nextLine = 1
 
   /// Passes over a byte order mark.
-  init(_ source: ByteSource, delimiter: UInt8) throws(ToolFailure) {
-    buffer = RecordBuffer(source)
+  package init(
+    _ source: ByteSource, delimiter: UInt8, bufferBytes: Int = 1_048_576
+  ) throws(ToolFailure) {
+    buffer = RecordBuffer(source, byteCount: bufferBytes)
     scanner = CSVScanner(delimiter: delimiter)
     sourceName = source.name
     try buffer.skipByteOrderMark()
   }
 
+  /// Whether the next record has yet to come from a stream that gives nothing just now.
+  var isWaiting: Bool { buffer.isWaiting }
+
   /// Content bytes before the end of the current record.
-  var consumedByteCount: Int { buffer.consumedByteCount }
+  package var consumedByteCount: Int { buffer.consumedByteCount }
 
   /// Lends the next record and the line at which it starts, from 1; nil at the end. Blank lines are passed over.
   ///
   /// - Throws: `badRow` for text that is no CSV, `unreadableInput`.
-  func next<Value>(
+  package func next<Value>(
     _ body: (UnsafeBufferPointer<UInt8>, [CSVScanner.Field], _ line: Int) throws(ToolFailure) ->
       Value
   ) throws(ToolFailure) -> Value? {

@@ -1,34 +1,48 @@
 /// Turns CSV records into JSON objects for a table's columns.
-struct CSVRowEncoder {
-  struct Column {
-    let name: String
-    let type: ColumnType
-    /// `"name":` as it stands in the object.
-    let quotedName: [UInt8]
+package struct CSVRowEncoder {
+  package struct Column {
+    package let name: String
+    package let type: ColumnType
 
-    init(name: String, type: ColumnType) {
+    package init(name: String, type: ColumnType) {
       self.name = name
       self.type = type
-      var quoted: [UInt8] = []
-      JSONString.append(name, to: &quoted)
-      quotedName = quoted + [0x3A]
     }
   }
 
-  /// What is wrong with a record; the reader knows the line.
-  struct Problem: Error, Equatable {
-    var column: String?
-    var reason: String
+  /// A column as the loop over fields needs it: nothing in it is reference-counted.
+  private struct Member {
+    let type: ColumnType
+    /// Where `,"name":` stands in `memberNames`; the first has `{` for the comma.
+    let nameRange: Range<Int>
   }
 
-  let columns: [Column]
-  let nulls: NullSpelling
+  /// What is wrong with a record; the reader knows the line.
+  package struct Problem: Error, Equatable {
+    package var column: String?
+    package var reason: String
+  }
+
+  package let columns: [Column]
+  private let members: [Member]
+  private let memberNames: [UInt8]
+  package let nulls: NullSpelling
   /// Passes what cannot be converted to the server in a form that it will put into the dead
   /// letters, instead of throwing.
-  let passesBadRowsOn: Bool
+  package let passesBadRowsOn: Bool
 
-  init(columns: [Column], nulls: NullSpelling, passesBadRowsOn: Bool) {
+  /// - Parameter columns: at least one.
+  package init(columns: [Column], nulls: NullSpelling, passesBadRowsOn: Bool) {
     self.columns = columns
+    var names: [UInt8] = []
+    members = columns.map { column in
+      let start = names.count
+      names.append(start == 0 ? 0x7B : 0x2C)
+      JSONString.append(column.name, to: &names)
+      names.append(0x3A)
+      return Member(type: column.type, nameRange: start..<names.count)
+    }
+    memberNames = names
     self.nulls = nulls
     self.passesBadRowsOn = passesBadRowsOn
   }
@@ -36,7 +50,7 @@ struct CSVRowEncoder {
   /// Appends the record as an object; NULL is `null`.
   ///
   /// - Throws: for a wrong number of fields, a value of another type, bytes that are not UTF-8.
-  func append(
+  package func append(
     _ bytes: UnsafeBufferPointer<UInt8>, _ fields: [CSVScanner.Field], to output: inout [UInt8]
   ) throws(Problem) {
     try checkEncoding(bytes, fields)
@@ -44,55 +58,58 @@ struct CSVRowEncoder {
       throw Problem(
         column: nil, reason: "\(fields.count) fields where \(columns.count) columns are named")
     }
-    output.append(0x7B)
-    for index in 0..<min(fields.count, columns.count) {
-      if index > 0 { output.append(0x2C) }
-      output.append(contentsOf: columns[index].quotedName)
-      try append(fields[index], of: bytes, column: columns[index], to: &output)
+    for index in 0..<min(fields.count, members.count) {
+      memberNames.withUnsafeBufferPointer { names in
+        let range = members[index].nameRange
+        output.append(contentsOf: UnsafeBufferPointer(rebasing: names[range]))
+      }
+      try append(fields[index], of: bytes, column: index, to: &output)
     }
     if fields.count != columns.count {
       // No table has such a column, so the server names the record as the bad one it is.
-      output += "\(fields.isEmpty ? "" : ",")\"_field_count\":\(fields.count)".utf8
+      output += ",\"_field_count\":\(fields.count)".utf8
     }
     output.append(0x7D)
   }
 
   /// The text of one field, doubled quotes resolved.
-  func text(
+  package func text(
     of field: CSVScanner.Field, in bytes: UnsafeBufferPointer<UInt8>
   ) -> [UInt8] {
     let raw = UnsafeBufferPointer(rebasing: bytes[field.range])
     return field.hasDoubledQuotes ? Self.withoutDoubledQuotes(raw) : Array(raw)
   }
 
-  func isNull(_ field: CSVScanner.Field, in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  package func isNull(_ field: CSVScanner.Field, in bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     nulls.matches(UnsafeBufferPointer(rebasing: bytes[field.range]), isQuoted: field.isQuoted)
   }
 
   private func append(
-    _ field: CSVScanner.Field, of bytes: UnsafeBufferPointer<UInt8>, column: Column,
+    _ field: CSVScanner.Field, of bytes: UnsafeBufferPointer<UInt8>, column index: Int,
     to output: inout [UInt8]
   ) throws(Problem) {
     let raw = UnsafeBufferPointer(rebasing: bytes[field.range])
     // An empty quoted field is an empty text, and nothing where there is no such thing.
-    if nulls.matches(raw, isQuoted: field.isQuoted) || (raw.isEmpty && column.type != .text) {
+    if nulls.matches(raw, isQuoted: field.isQuoted) || (raw.isEmpty && members[index].type != .text)
+    {
       output += "null".utf8
       return
     }
-    guard field.hasDoubledQuotes else { return try append(raw, column: column, to: &output) }
+    guard field.hasDoubledQuotes else { return try append(raw, column: index, to: &output) }
     let text = Self.withoutDoubledQuotes(raw)
     let result = text.withUnsafeBufferPointer { pointer in
-      Result { () throws(Problem) in try append(pointer, column: column, to: &output) }
+      Result { () throws(Problem) in try append(pointer, column: index, to: &output) }
     }
     try result.get()
   }
 
   private func append(
-    _ value: UnsafeBufferPointer<UInt8>, column: Column, to output: inout [UInt8]
+    _ value: UnsafeBufferPointer<UInt8>, column index: Int, to output: inout [UInt8]
   ) throws(Problem) {
-    guard let expected = column.type.append(value, to: &output) else { return }
+    guard let expected = members[index].type.append(value, to: &output) else { return }
     guard passesBadRowsOn else {
-      throw Problem(column: column.name, reason: "expected \(expected), got \(Self.shown(value))")
+      throw Problem(
+        column: columns[index].name, reason: "expected \(expected), got \(Self.shown(value))")
     }
     JSONString.append(value, to: &output)
   }
@@ -110,7 +127,7 @@ struct CSVRowEncoder {
     throw Problem(column: column, reason: "not UTF-8; convert the file first, with iconv say")
   }
 
-  static func withoutDoubledQuotes(_ raw: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+  package static func withoutDoubledQuotes(_ raw: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity(raw.count)
     var index = 0

@@ -2,16 +2,16 @@
 ///
 /// Lines end with LF, CRLF or CR. A quoted field may hold delimiters, line ends and doubled
 /// quotes. A quote inside an unquoted field is an ordinary byte.
-struct CSVScanner {
-  struct Field {
+package struct CSVScanner {
+  package struct Field {
     /// Without the surrounding quotes.
-    var range: Range<Int>
-    var isQuoted: Bool
+    package var range: Range<Int>
+    package var isQuoted: Bool
     /// Each `""` inside stands for one quote.
-    var hasDoubledQuotes: Bool
+    package var hasDoubledQuotes: Bool
   }
 
-  enum Step: Equatable {
+  package enum Step: Equatable {
     /// A record ends before `next`; it went over this many line ends.
     case record(next: Int, lineCount: Int)
     /// The bytes end before the record does.
@@ -19,16 +19,16 @@ struct CSVScanner {
     case malformed(fieldIndex: Int, reason: String)
   }
 
-  let delimiter: UInt8
+  package let delimiter: UInt8
   private(set) var fields: [Field] = []
 
-  init(delimiter: UInt8) {
+  package init(delimiter: UInt8) {
     self.delimiter = delimiter
     fields.reserveCapacity(64)
   }
 
   /// Reads the record that starts at `start`, which must be before the end of the bytes.
-  mutating func scan(
+  package mutating func scan(
     _ bytes: UnsafeBufferPointer<UInt8>, from start: Int, isComplete: Bool
   ) -> Step {
     fields.removeAll(keepingCapacity: true)

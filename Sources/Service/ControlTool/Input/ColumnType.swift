@@ -1,5 +1,5 @@
 /// How the text of a CSV field becomes the JSON value that a column takes.
-enum ColumnType: Sendable, Equatable {
+package enum ColumnType: Sendable, Equatable {
   case boolean
   case integer
   /// An integer beyond 64 bits or a decimal: its digits travel as a string, exactly.
@@ -11,7 +11,7 @@ enum ColumnType: Sendable, Equatable {
   case text
 
   /// The kind for a DuckDB type name, such as `DECIMAL(10,2)` or `BIGINT[]`.
-  init(typeName: String) {
+  package init(typeName: String) {
     let name = typeName.uppercased()
     let base = String(name.prefix { $0 != "(" }).trimmedOfSpaces()
     switch base {
@@ -31,7 +31,7 @@ enum ColumnType: Sendable, Equatable {
   ///
   /// - Returns: what was expected instead, when the text has no such form; nothing is appended
   ///   then.
-  func append(_ bytes: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) -> String? {
+  package func append(_ bytes: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) -> String? {
     switch self {
     case .text:
       JSONString.append(bytes, to: &output)
@@ -95,7 +95,7 @@ enum ColumnType: Sendable, Equatable {
 }
 
 extension String {
-  func trimmedOfSpaces() -> String {
+  package func trimmedOfSpaces() -> String {
     String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
   }
 }

@@ -1,14 +1,21 @@
 /// What is wrong with one row of the input, and where.
-struct InputProblem: Error, Sendable, Equatable {
+package struct InputProblem: Error, Sendable, Equatable {
   /// The file's name as given, or `standard input`.
-  var source: String
+  package var source: String
   /// The physical line at which the row starts, from 1.
-  var line: Int
+  package var line: Int
   /// A column's name, where one is to blame.
-  var column: String?
-  var reason: String
+  package var column: String?
+  package var reason: String
 
-  var message: String {
+  package init(source: String, line: Int, column: String?, reason: String) {
+    self.source = source
+    self.line = line
+    self.column = column
+    self.reason = reason
+  }
+
+  package var message: String {
     "\(source) line \(line)" + (column.map { ", column \($0)" } ?? "") + ": \(reason)"
   }
 }

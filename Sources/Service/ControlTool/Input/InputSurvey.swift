@@ -1,15 +1,17 @@
 /// What a first pass over a file finds out.
-struct InputSurvey: Sendable, Equatable {
+package struct InputSurvey: Sendable, Equatable {
   /// SHA-256 of the content, decompressed: the same rows compressed otherwise have the same keys.
-  let contentDigest: String
-  let contentByteCount: Int
+  package let contentDigest: String
+  package let contentByteCount: Int
   /// DuckDB types by column, when they were asked for.
-  let typeNames: [String]
+  package let typeNames: [String]
 
   /// Reads the source to its end and rewinds it.
   ///
   /// - Throws: `unreadableInput`, `interrupted`.
-  static func digesting(_ source: ByteSource, stop: StopSignal) throws(ToolFailure) -> InputSurvey {
+  package static func digesting(_ source: ByteSource, stop: StopSignal) throws(ToolFailure)
+    -> InputSurvey
+  {
     let digest = ContentDigest()
     source.digest = digest
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_048_576, alignment: 16)
@@ -23,7 +25,7 @@ struct InputSurvey: Sendable, Equatable {
   /// Reads all CSV records as well, and infers the type of each named column.
   ///
   /// - Throws: `badRow`, `unreadableInput`, `interrupted`.
-  static func inferring(
+  package static func inferring(
     _ source: ByteSource, header: CSVHeader.Options, nulls: NullSpelling, stop: StopSignal
   ) throws(ToolFailure) -> (InputSurvey, columnNames: [String]) {
     let digest = ContentDigest()

@@ -1,11 +1,11 @@
 /// One line of NDJSON, checked to be a JSON object.
-struct JSONLine {
+package struct JSONLine {
   /// The values of the key columns in their order, text without quotes; nil where the member is
   /// absent or null.
   private(set) var keyValues: [[UInt8]?]
 
   /// - Throws: a reason for a person.
-  init(_ bytes: UnsafeBufferPointer<UInt8>, keyColumns: [String]) throws(JSONProblem) {
+  package init(_ bytes: UnsafeBufferPointer<UInt8>, keyColumns: [String]) throws(JSONProblem) {
     var values = [[UInt8]?](repeating: nil, count: keyColumns.count)
     guard UTF8Check.isValid(bytes) else { throw JSONProblem(offset: 0, reason: "not UTF-8") }
     var scanner = JSONScanner(bytes)

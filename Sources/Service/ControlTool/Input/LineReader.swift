@@ -1,24 +1,27 @@
 /// Reads lines one after another from a source, with bounded memory.
-final class LineReader {
+package final class LineReader {
   private let buffer: RecordBuffer
   private let sourceName: String
   /// The number of the current line, from 1.
   private var line = 0
 
   /// Passes over a byte order mark.
-  init(_ source: ByteSource) throws(ToolFailure) {
-    buffer = RecordBuffer(source)
+  package init(_ source: ByteSource, bufferBytes: Int = 1_048_576) throws(ToolFailure) {
+    buffer = RecordBuffer(source, byteCount: bufferBytes)
     sourceName = source.name
     try buffer.skipByteOrderMark()
   }
 
+  /// Whether the next record has yet to come from a stream that gives nothing just now.
+  var isWaiting: Bool { buffer.isWaiting }
+
   /// Content bytes before the end of the current line.
-  var consumedByteCount: Int { buffer.consumedByteCount }
+  package var consumedByteCount: Int { buffer.consumedByteCount }
 
   /// Lends the next line that holds more than white space, without its end, and its number; nil at the end.
   ///
   /// - Throws: `badRow` for a line over the limit, `unreadableInput`.
-  func next<Value>(
+  package func next<Value>(
     _ body: (UnsafeBufferPointer<UInt8>, _ line: Int) throws(ToolFailure) -> Value
   ) throws(ToolFailure) -> Value? {
     var searched = 0

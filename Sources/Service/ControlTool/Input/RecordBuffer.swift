@@ -3,6 +3,9 @@ final class RecordBuffer {
   /// A longer record is refused: one unclosed quote must not read a whole file into memory.
   static let maximumRecordBytes = 16 * 1_048_576
 
+  /// How long a stream gives nothing before what was read of it is sent as it is.
+  private static let idleMs: Int32 = 200
+
   private let source: ByteSource
   private var storage: UnsafeMutableBufferPointer<UInt8>
   /// Where the next record starts.
@@ -13,7 +16,7 @@ final class RecordBuffer {
   /// Bytes of the source before `start`.
   private(set) var consumedByteCount = 0
 
-  init(_ source: ByteSource, byteCount: Int = 1_048_576) {
+  init(_ source: ByteSource, byteCount: Int) {
     self.source = source
     storage = .allocate(capacity: byteCount)
   }
@@ -52,6 +55,11 @@ final class RecordBuffer {
     end += count
     hasEnded = count == 0
     return true
+  }
+
+  /// Whether nothing of a line's length is held and the source, a stream, gives nothing just now.
+  var isWaiting: Bool {
+    !contents[start...].contains(0x0A) && source.isIdle(forMs: Self.idleMs)
   }
 
   /// Passes a byte order mark at the very start.

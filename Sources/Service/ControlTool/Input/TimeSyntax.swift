@@ -1,13 +1,13 @@
 /// The spellings of dates and times that a table's columns take.
-enum TimeSyntax {
-  enum Kind {
+package enum TimeSyntax {
+  package enum Kind {
     case date
     case timestamp
     case timestampWithOffset
   }
 
   /// What the text is; nil when it is none, or has more precision than microseconds.
-  static func kind(of bytes: UnsafeBufferPointer<UInt8>) -> Kind? {
+  package static func kind(of bytes: UnsafeBufferPointer<UInt8>) -> Kind? {
     guard bytes.count >= 10, isDate(bytes) else { return nil }
     if bytes.count == 10 { return .date }
     guard bytes.count >= 16, bytes[10] == 0x54 || bytes[10] == 0x20, bytes[13] == 0x3A,

@@ -2,7 +2,7 @@
 ///
 /// Invariant: a value that `ColumnType` refuses for the inferred type was never shown here. So
 /// integers with leading zeros or beyond 64 bits are text, as are mixes of dates and times.
-struct TypeInference {
+package struct TypeInference {
   private struct Candidates: OptionSet {
     let rawValue: UInt8
     static let boolean = Candidates(rawValue: 1)
@@ -17,15 +17,17 @@ struct TypeInference {
   private var candidates = Candidates.all
   private var hasValues = false
 
+  package init() {}
+
   /// Takes one value that is not NULL.
-  mutating func observe(_ bytes: UnsafeBufferPointer<UInt8>) {
+  package mutating func observe(_ bytes: UnsafeBufferPointer<UInt8>) {
     hasValues = true
     if candidates.isEmpty { return }
     candidates.formIntersection(Self.candidates(for: bytes))
   }
 
   /// A DuckDB type. A column without any value is text.
-  var typeName: String {
+  package var typeName: String {
     guard hasValues else { return "VARCHAR" }
     if candidates.contains(.boolean) { return "BOOLEAN" }
     if candidates.contains(.integer) { return "BIGINT" }

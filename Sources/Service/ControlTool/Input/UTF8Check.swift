@@ -1,6 +1,6 @@
 /// Tests bytes for well-formed UTF-8; text of ASCII alone is passed eight bytes at a time.
-enum UTF8Check {
-  static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+package enum UTF8Check {
+  package static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     isASCII(bytes) || String(validating: bytes, as: UTF8.self) != nil
   }
 

@@ -1,6 +1,6 @@
 /// Where bytes stop being JSON.
-struct JSONProblem: Error, Sendable, Equatable {
+package struct JSONProblem: Error, Sendable, Equatable {
   /// Bytes from the start.
-  var offset: Int
-  var reason: String
+  package var offset: Int
+  package var reason: String
 }

@@ -1,17 +1,17 @@
 /// Walks over JSON (RFC 8259) bytes without building anything, checking every byte.
-struct JSONScanner {
+package struct JSONScanner {
   /// The deepest nesting that is followed.
-  static let maximumDepth = 256
+  package static let maximumDepth = 256
 
   private let bytes: UnsafeBufferPointer<UInt8>
   private(set) var position = 0
 
-  init(_ bytes: UnsafeBufferPointer<UInt8>) {
+  package init(_ bytes: UnsafeBufferPointer<UInt8>) {
     self.bytes = bytes
   }
 
   /// The next byte that is not white space; nil at the end. It is not consumed.
-  mutating func peek() -> UInt8? {
+  package mutating func peek() -> UInt8? {
     while position < bytes.count {
       switch bytes[position] {
       case 0x20, 0x09, 0x0A, 0x0D: position += 1
@@ -22,7 +22,7 @@ struct JSONScanner {
   }
 
   /// - Throws: when the next byte is another one.
-  mutating func expect(_ byte: UInt8) throws(JSONProblem) {
+  package mutating func expect(_ byte: UInt8) throws(JSONProblem) {
     guard peek() == byte else {
       throw problem("expected \(Character(Unicode.Scalar(byte)))")
     }
@@ -30,14 +30,14 @@ struct JSONScanner {
   }
 
   /// Consumes the byte if it comes next.
-  mutating func take(_ byte: UInt8) -> Bool {
+  package mutating func take(_ byte: UInt8) -> Bool {
     guard peek() == byte else { return false }
     position += 1
     return true
   }
 
   /// Passes one value of any kind and gives its range, white space around it left out.
-  mutating func value(depth: Int = 0) throws(JSONProblem) -> Range<Int> {
+  package mutating func value(depth: Int = 0) throws(JSONProblem) -> Range<Int> {
     guard let first = peek() else { throw problem("a value is missing") }
     let start = position
     switch first {
@@ -56,7 +56,7 @@ struct JSONScanner {
   }
 
   /// Passes an object; `member` gets each name's range, quotes included, and passes the value.
-  mutating func object(
+  package mutating func object(
     depth: Int = 0,
     member: (inout JSONScanner, Range<Int>) throws(JSONProblem) -> Void
   ) throws(JSONProblem) {
@@ -79,7 +79,7 @@ struct JSONScanner {
   }
 
   /// Passes an array; `element` passes each of its values.
-  mutating func array(
+  package mutating func array(
     depth: Int, element: (inout JSONScanner) throws(JSONProblem) -> Void
   ) throws(JSONProblem) {
     guard depth < Self.maximumDepth else { throw problem("nested too deeply") }
@@ -92,7 +92,7 @@ struct JSONScanner {
   }
 
   /// Passes a string and gives its range, quotes included. Its UTF-8 is the caller's to check.
-  mutating func string() throws(JSONProblem) -> Range<Int> {
+  package mutating func string() throws(JSONProblem) -> Range<Int> {
     let start = position
     position += 1
     while position < bytes.count {
@@ -109,11 +109,11 @@ struct JSONScanner {
   }
 
   /// - Throws: when anything but white space is left.
-  mutating func end() throws(JSONProblem) {
+  package mutating func end() throws(JSONProblem) {
     if peek() != nil { throw problem("text after the end of the value") }
   }
 
-  func problem(_ reason: String) -> JSONProblem {
+  package func problem(_ reason: String) -> JSONProblem {
     JSONProblem(offset: position, reason: reason)
   }
 

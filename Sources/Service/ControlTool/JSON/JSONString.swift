@@ -1,13 +1,13 @@
 /// Strings between bytes and JSON's quoted form.
-enum JSONString {
+package enum JSONString {
   /// Appends text in quotes.
-  static func append(_ text: String, to output: inout [UInt8]) {
+  package static func append(_ text: String, to output: inout [UInt8]) {
     var text = text
     text.withUTF8 { append($0, to: &output) }
   }
 
   /// Appends UTF-8 bytes in quotes; runs without anything to escape are copied whole.
-  static func append(_ bytes: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) {
+  package static func append(_ bytes: UnsafeBufferPointer<UInt8>, to output: inout [UInt8]) {
     output.append(0x22)
     var runStart = 0
     var index = 0
@@ -28,7 +28,7 @@ enum JSONString {
 
   /// The text of a scanned string, quotes included in the input. A surrogate without its other
   /// half becomes a replacement character.
-  static func decoded(_ quoted: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+  package static func decoded(_ quoted: Slice<UnsafeBufferPointer<UInt8>>) -> String {
     let inner = UnsafeBufferPointer(rebasing: quoted.dropFirst().dropLast())
     guard inner.contains(0x5C) else { return String(decoding: inner, as: UTF8.self) }
     var units: [UInt16] = []

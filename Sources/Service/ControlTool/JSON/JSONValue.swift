@@ -1,9 +1,14 @@
 /// A JSON value that keeps the order of members and the spelling of numbers, so that 64-bit and
 /// larger integers and decimals come out as the server wrote them.
-enum JSONValue: Sendable, Equatable {
-  struct Member: Sendable, Equatable {
-    var name: String
-    var value: JSONValue
+package enum JSONValue: Sendable, Equatable {
+  package struct Member: Sendable, Equatable {
+    package var name: String
+    package var value: JSONValue
+
+    package init(name: String, value: JSONValue) {
+      self.name = name
+      self.value = value
+    }
   }
 
   case null
@@ -15,7 +20,7 @@ enum JSONValue: Sendable, Equatable {
   case object([Member])
 
   /// Reads one value; all bytes must belong to it and be UTF-8.
-  init(parsing bytes: some Collection<UInt8>) throws(JSONProblem) {
+  package init(parsing bytes: some Collection<UInt8>) throws(JSONProblem) {
     let bytes = Array(bytes)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw JSONProblem(offset: 0, reason: "not UTF-8")
@@ -34,7 +39,7 @@ enum JSONValue: Sendable, Equatable {
     self = try result.get()
   }
 
-  init(_ number: Int) {
+  package init(_ number: Int) {
     self = .number(String(number))
   }
 
@@ -71,37 +76,37 @@ enum JSONValue: Sendable, Equatable {
 
 extension JSONValue {
   /// The member of that name; nil when this is no object or has none.
-  subscript(name: String) -> JSONValue? {
+  package subscript(name: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     return members.first { $0.name == name }?.value
   }
 
-  var text: String? {
+  package var text: String? {
     if case .string(let text) = self { text } else { nil }
   }
 
-  var boolean: Bool? {
+  package var boolean: Bool? {
     if case .boolean(let value) = self { value } else { nil }
   }
 
-  var integer: Int? {
+  package var integer: Int? {
     if case .number(let text) = self { Int(text) } else { nil }
   }
 
-  var array: [JSONValue]? {
+  package var array: [JSONValue]? {
     if case .array(let elements) = self { elements } else { nil }
   }
 
-  var members: [Member]? {
+  package var members: [Member]? {
     if case .object(let members) = self { members } else { nil }
   }
 
   /// Without white space.
-  var compactText: String {
+  package var compactText: String {
     String(decoding: compactBytes, as: UTF8.self)
   }
 
-  var compactBytes: [UInt8] {
+  package var compactBytes: [UInt8] {
     var bytes: [UInt8] = []
     write(to: &bytes)
     return bytes

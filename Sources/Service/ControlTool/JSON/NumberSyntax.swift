@@ -1,7 +1,7 @@
 /// The spellings of numbers, by bytes.
-enum NumberSyntax {
+package enum NumberSyntax {
   /// How many bytes from the start are one JSON number; 0 when none are.
-  static func jsonNumberLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+  package static func jsonNumberLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var index = 0
     if index < bytes.count, bytes[index] == 0x2D { index += 1 }
     guard index < bytes.count, ASCII.isDigit(bytes[index]) else { return 0 }
@@ -25,12 +25,12 @@ enum NumberSyntax {
     return index
   }
 
-  static func isJSONNumber(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  package static func isJSONNumber(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     !bytes.isEmpty && jsonNumberLength(bytes) == bytes.count
   }
 
   /// A JSON number without fraction and exponent.
-  static func isJSONInteger(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  package static func isJSONInteger(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     var index = 0
     if index < bytes.count, bytes[index] == 0x2D { index += 1 }
     guard index < bytes.count else { return false }
@@ -39,7 +39,7 @@ enum NumberSyntax {
   }
 
   /// Whether an integer as `isJSONInteger` has it fits 64 bits with sign.
-  static func fitsInt64(_ integer: UnsafeBufferPointer<UInt8>) -> Bool {
+  package static func fitsInt64(_ integer: UnsafeBufferPointer<UInt8>) -> Bool {
     let isNegative = integer.first == 0x2D
     let digits = UnsafeBufferPointer(rebasing: integer[(isNegative ? 1 : 0)...])
     guard digits.count >= 19 else { return true }

@@ -1,0 +1,146 @@
+import Catalog
+import Coordinator
+import Model
+import ObjectStore
+import Observability
+import Runtime
+
+/// Compaction, retention and the integrity check, by themselves and on demand.
+package final class MaintenanceService: Service {
+  package let name = "maintenance"
+  private let catalog: any Catalog
+  private let limits: Limits.Maintenance
+  private let clock: any MonotonicClock
+  private let metrics: DuckMeshMetrics
+  private let logger: Logger
+  private let merger: Merger
+  private let retention: Retention
+  private let integrity: Integrity
+  /// One at a time: the loop and a request never merge the same table side by side.
+  private let turn = AsyncSemaphore(permits: 1, maximumWaiters: 64)
+
+  /// Merges of one table in one round of the loop.
+  private static let mergesPerRound = 8
+  private static let tablesPerRound = 64
+
+  package init(
+    catalog: any Catalog, store: any ObjectStore, engine: MaterializerPool,
+    limits: Limits.Maintenance, clock: any MonotonicClock, wall: any WallClock,
+    metrics: DuckMeshMetrics, logger: Logger
+  ) {
+    self.catalog = catalog
+    self.limits = limits
+    self.clock = clock
+    self.metrics = metrics
+    self.logger = logger
+    merger = Merger(
+      catalog: catalog, store: store, engine: engine,
+      planner: MergePlanner(fanIn: limits.mergeFanIn, mergedFileBytes: limits.mergedFileBytes),
+      metrics: metrics, logger: logger, owner: .random())
+    retention = Retention(
+      catalog: catalog, store: store,
+      plan: RetentionPlan(
+        keepAllSeconds: limits.keepAllSeconds, keepMinutelySeconds: limits.keepMinutelySeconds,
+        keepHourlySeconds: limits.keepHourlySeconds),
+      graceSeconds: limits.deletionGraceSeconds,
+      clock: SteadyClock(wall: wall, monotonic: clock), metrics: metrics, logger: logger)
+    integrity = Integrity(catalog: catalog, store: store, engine: engine)
+  }
+
+  package func run(shutdown: Shutdown) async throws {
+    var nextRetention = clock.now
+    while !Task.isCancelled {
+      await report("compaction") { () async throws(EnvironmentFailure) in
+        _ = try await self.compact(mergesPerTable: Self.mergesPerRound)
+      }
+      if clock.now >= nextRetention {
+        await report("retention") { () async throws(EnvironmentFailure) in
+          _ = try await self.retainNow()
+        }
+        nextRetention = clock.now.advanced(byMs: limits.retentionIntervalSeconds * 1_000)
+      }
+      let pause = clock.now.advanced(byMs: limits.compactionIntervalMs)
+      if await shutdown.wait(until: pause, on: clock) { return }
+    }
+  }
+
+  /// Maintenance that fails loses nothing: it is told and tried again in the next round.
+  private func report(
+    _ work: String, _ body: () async throws(EnvironmentFailure) -> Void
+  ) async {
+    do {
+      try await body()
+    } catch {
+      logger.warning(
+        "maintenance failed", errorCode: "MAINTENANCE_FAILED",
+        [.serviceName: LogValue(work), .detail: LogValue("\(error)")])
+    }
+  }
+
+  /// Merges everything that there is to merge.
+  package func compactNow() async throws(EnvironmentFailure) -> CompactionSummary {
+    try await compact(mergesPerTable: 1_000)
+  }
+
+  private func compact(
+    mergesPerTable: Int
+  ) async throws(EnvironmentFailure) -> CompactionSummary {
+    try await inTurn { () async throws(EnvironmentFailure) in
+      let candidates: [MergeCandidate]
+      do {
+        candidates = try await self.catalog.mergeCandidates(
+          above: self.limits.mergeFanIn - 1, limit: Self.tablesPerRound)
+      } catch {
+        throw .catalog("\(error)")
+      }
+      var summary = CompactionSummary()
+      for candidate in candidates {
+        summary = try await summary + self.merger.compact(candidate.table, limit: mergesPerTable)
+      }
+      return summary
+    }
+  }
+
+  /// Thins out snapshots, deletes what nobody reads and what was never committed.
+  package func retainNow() async throws(EnvironmentFailure) -> RetentionSummary {
+    try await inTurn { () async throws(EnvironmentFailure) in
+      var summary = RetentionSummary()
+      summary.snapshotsExpired = try await self.retention.expireSnapshots()
+      summary.filesDeleted = try await self.retention.deleteScheduledFiles()
+      summary.orphansDeleted = try await self.retention.deleteOrphans()
+      return summary
+    }
+  }
+
+  /// - Parameter tenants: nil for all.
+  package func checkIntegrity(
+    tenants: [TenantID]?
+  ) async throws(EnvironmentFailure) -> IntegrityReport {
+    let report = try await integrity.check(tenants: tenants)
+    metrics.maintenance.integrityRuns.with(report.isClean ? "completed" : "failed").increment()
+    metrics.maintenance.integrityFilesChecked.increment(by: report.filesChecked)
+    metrics.maintenance.integrityMissingFiles.increment(by: report.missingFiles)
+    metrics.maintenance.integritySizeMismatchFiles.increment(by: report.sizeMismatchFiles)
+    if !report.isClean {
+      logger.error(
+        "integrity check failed", errorCode: "INTEGRITY_CHECK_FAILED",
+        [
+          .fileCount: LogValue(report.filesChecked),
+          .detail: LogValue(report.violations.prefix(10).joined(separator: "; ")),
+        ])
+    }
+    return report
+  }
+
+  private func inTurn<Value: Sendable>(
+    _ body: () async throws(EnvironmentFailure) -> Value
+  ) async throws(EnvironmentFailure) -> Value {
+    do {
+      try await turn.acquire(until: .distantFuture, on: clock)
+    } catch {
+      throw .engine("too many maintenance runs wait")
+    }
+    defer { turn.release() }
+    return try await body()
+  }
+}

@@ -1,1 +1,0 @@
-// Maintenance: to be filled.

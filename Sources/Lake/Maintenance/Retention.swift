@@ -1,0 +1,168 @@
+import Catalog
+import Coordinator
+import IngestBus
+import Model
+import ObjectStore
+import Observability
+import Runtime
+
+/// What a retention run did.
+package struct RetentionSummary: Sendable, Equatable {
+  package var snapshotsExpired = 0
+  package var filesDeleted = 0
+  package var orphansDeleted = 0
+}
+
+/// Thins out snapshots and deletes files that nobody can read any more, in bounded steps.
+struct Retention: Sendable {
+  /// Snapshots that go in one transaction.
+  private static let expiryStep = 500
+  private static let snapshotPage = 5_000
+  private static let fileStep = 500
+
+  let catalog: any Catalog
+  let store: any ObjectStore
+  let plan: RetentionPlan
+  let graceSeconds: Int
+  let clock: SteadyClock
+  let metrics: DuckMeshMetrics
+  let logger: Logger
+
+  func expireSnapshots() async throws(EnvironmentFailure) -> Int {
+    do throws(CatalogError) {
+      var expired = 0
+      var after: SnapshotID?
+      var carried: [SnapshotStub] = []
+      while true {
+        let page = try await catalog.snapshotStubs(after: after, limit: Self.snapshotPage)
+        let stubs = carried + page
+        let leaving = plan.expired(stubs, now: clock.now)
+        for start in stride(from: 0, to: leaving.count, by: Self.expiryStep) {
+          let step = leaving[start..<min(start + Self.expiryStep, leaving.count)]
+          expired += try await catalog.expireSnapshots(Array(step))
+        }
+        guard page.count == Self.snapshotPage, let last = page.last else { break }
+        // The last one was judged without its successor, so it is judged again with it.
+        carried = [last]
+        after = last.id
+      }
+      metrics.maintenance.snapshotsExpired.increment(by: expired)
+      return expired
+    } catch {
+      throw .catalog("\(error)")
+    }
+  }
+
+  /// Deletes files whose grace period is over: no query that could still read them runs any more.
+  func deleteScheduledFiles() async throws(EnvironmentFailure) -> Int {
+    var deleted = 0
+    while true {
+      let before = clock.now.adding(seconds: -graceSeconds)
+      let files: [ScheduledFile]
+      do {
+        files = try await catalog.scheduledFiles(before: before, limit: Self.fileStep)
+      } catch {
+        throw .catalog("\(error)")
+      }
+      guard !files.isEmpty else { break }
+      // Gone first, forgotten after: a crash in between deletes them once more, which does nothing.
+      do {
+        try await store.delete(files.map(\.path))
+      } catch {
+        throw .storage("\(error)")
+      }
+      do {
+        try await catalog.forgetScheduled(files.map(\.path))
+      } catch {
+        throw .catalog("\(error)")
+      }
+      deleted += files.count
+      if files.count < Self.fileStep { break }
+    }
+    metrics.maintenance.filesDeleted.increment(by: deleted)
+    return deleted
+  }
+
+  /// Deletes files that were written for commits that never came.
+  ///
+  /// Never by age: only a file whose writer's lease epoch is over and that no row names. Such a
+  /// writer is refused by the fence of its commit, whatever it still believes.
+  func deleteOrphans() async throws(EnvironmentFailure) -> Int {
+    let epochs: LeaseEpochs
+    do {
+      epochs = try await catalog.leaseEpochs()
+    } catch {
+      throw .catalog("\(error)")
+    }
+    var deleted = 0
+    var after: String?
+    while true {
+      let page: [StoredObject]
+      do {
+        page = try await store.list(prefix: "", after: after, limit: Self.snapshotPage)
+      } catch {
+        throw .storage("\(error)")
+      }
+      let candidates = page.map(\.key).filter { Self.isOutlived($0, epochs) }
+      if !candidates.isEmpty {
+        deleted += try await delete(candidates)
+      }
+      guard page.count == Self.snapshotPage else { break }
+      after = page.last?.key
+    }
+    return deleted
+  }
+
+  private func delete(_ candidates: [String]) async throws(EnvironmentFailure) -> Int {
+    let referenced: Set<String>
+    do {
+      referenced = try await catalog.referencedPaths(among: candidates)
+    } catch {
+      throw .catalog("\(error)")
+    }
+    let orphans = candidates.filter { !referenced.contains($0) }
+    do {
+      try await store.delete(orphans)
+    } catch {
+      throw .storage("\(error)")
+    }
+    return orphans.count
+  }
+
+  /// Whether a file was written under a lease epoch that is over.
+  static func isOutlived(_ key: String, _ epochs: LeaseEpochs) -> Bool {
+    let parts = key.split(separator: "/")
+    guard parts.count == 3, let name = DataFileName(parsing: String(parts[2])) else {
+      return false
+    }
+    let tenant = "\(parts[0])/"
+    let current =
+      switch name.kind {
+      case .events: epochs.tenants[tenant]
+      case .merge: epochs.tables["\(tenant)\(parts[1])/"]
+      }
+    guard let current else { return false }
+    return name.epoch < current
+  }
+}
+
+/// The time of day that never runs ahead of elapsed time: a clock that is set forward must not make
+/// files look old enough to be deleted.
+struct SteadyClock: Sendable {
+  private let wall: any WallClock
+  private let monotonic: any MonotonicClock
+  private let startWall: Int64
+  private let startMonotonic: MonotonicInstant
+
+  init(wall: any WallClock, monotonic: any MonotonicClock) {
+    self.wall = wall
+    self.monotonic = monotonic
+    startWall = wall.nowMicroseconds
+    startMonotonic = monotonic.now
+  }
+
+  var now: Timestamp {
+    let elapsed = (monotonic.now - startMonotonic).saturatedNanoseconds / 1_000
+    return Timestamp(microseconds: min(wall.nowMicroseconds, startWall + elapsed))
+  }
+}

@@ -1,0 +1,70 @@
+import Catalog
+import Configuration
+import Coordinator
+import IngestBus
+import Maintenance
+import Model
+import ObjectStore
+import Observability
+import Publisher
+import Query
+import Runtime
+
+/// What the routes work with; made once by the composition.
+package struct APIServices: Sendable {
+  let configuration: ServerConfiguration
+  let catalog: any Catalog
+  let bus: any IngestBus
+  let publisher: Publisher
+  let coordinator: Coordinator
+  let hub: VisibilityHub
+  let queries: QueryService
+  let maintenance: MaintenanceService
+  let storage: StorageMonitor
+  let pending: PendingEvents
+  let directory: TableDirectory
+  let metrics: DuckMeshMetrics
+  let registry: MetricRegistry
+  let sandboxLayers: @Sendable () -> [(name: String, state: String, holds: Bool)]
+  let logger: Logger
+  let clock: any MonotonicClock
+
+  package init(
+    configuration: ServerConfiguration, catalog: any Catalog, bus: any IngestBus,
+    store: any ObjectStore, publisher: Publisher, coordinator: Coordinator, hub: VisibilityHub,
+    queries: QueryService, maintenance: MaintenanceService, storage: StorageMonitor,
+    pending: PendingEvents, metrics: DuckMeshMetrics, registry: MetricRegistry,
+    sandboxLayers: @escaping @Sendable () -> [(name: String, state: String, holds: Bool)],
+    logger: Logger, clock: any MonotonicClock
+  ) {
+    self.configuration = configuration
+    self.catalog = catalog
+    self.bus = bus
+    self.publisher = publisher
+    self.coordinator = coordinator
+    self.hub = hub
+    self.queries = queries
+    self.maintenance = maintenance
+    self.storage = storage
+    self.pending = pending
+    directory = TableDirectory(
+      catalog: catalog, store: store, tenantLimit: configuration.limits.request.openTenants)
+    self.metrics = metrics
+    self.registry = registry
+    self.sandboxLayers = sandboxLayers
+    self.logger = logger
+    self.clock = clock
+  }
+
+  var limits: Limits { configuration.limits }
+
+  /// The identity's tenant, made on first use where that is allowed.
+  func tenant(_ context: RequestContext, makes: Bool) async throws(APIError) -> TenantRecord {
+    guard let identity = context.identity,
+      let tenant = try await directory.tenant(of: identity, makes: makes)
+    else {
+      throw APIError(404, "TENANT_NOT_FOUND", "the tenant has no tables yet")
+    }
+    return tenant
+  }
+}

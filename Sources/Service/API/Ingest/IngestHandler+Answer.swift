@@ -1,0 +1,111 @@
+import Catalog
+import Consistency
+import Edge
+import HTTPServer
+import IngestBus
+import Model
+import SimdJSON
+
+extension IngestHandler {
+  /// The receipt, after the wait for visibility where one was asked for.
+  func answer(
+    _ parsed: IngestRequest, _ acceptance: PublishOutcome.Acceptance, tenant: TenantRecord,
+    context: RequestContext
+  ) async throws(APIError) -> HTTPResponse {
+    services.metrics.ingest.records.increment(by: acceptance.newCount)
+    services.metrics.ingest.duplicates.increment(by: acceptance.duplicates.count)
+    var visible: SnapshotID?
+    if parsed.waitForVisibility {
+      visible = try await wait(parsed, acceptance, tenant: tenant)
+    }
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.member("accepted_count", acceptance.newCount)
+    writer.member("duplicate_count", acceptance.duplicates.count)
+    writer.member("max_visibility_token", acceptance.highestToken.rawValue)
+    if let visible { writer.member("visible_snapshot_id", visible.rawValue) }
+    writer.member("status", status(acceptance, isVisible: visible != nil))
+    writeDeadLetters(parsed, acceptance, &writer)
+    writer.endObject()
+    return HTTPResponse(
+      status: 200,
+      fields: [
+        .init("Content-Type", "application/json"), .init("X-Trace-ID", context.traceID),
+      ], body: writer.bytes)
+  }
+
+  private func status(_ acceptance: PublishOutcome.Acceptance, isVisible: Bool) -> String {
+    if isVisible && acceptance.newCount > 0 { return "visible" }
+    return acceptance.duplicates.isEmpty ? "accepted" : "partial_duplicate"
+  }
+
+  private func writeDeadLetters(
+    _ parsed: IngestRequest, _ acceptance: PublishOutcome.Acceptance, _ writer: inout JSONWriter
+  ) {
+    guard parsed.onError == .deadLetter, parsed.violationCount > 0 else { return }
+    let duplicates = Set(acceptance.duplicates)
+    writer.name("dead_lettered")
+    writer.beginArray()
+    for (index, record) in parsed.records.enumerated()
+    where !record.isValid && !duplicates.contains(index) {
+      writer.beginObject()
+      writer.member("index", index)
+      writer.member("token", acceptance.tokens[index].rawValue)
+      writer.member("reason", "SCHEMA_VIOLATION")
+      writer.endObject()
+    }
+    writer.endArray()
+  }
+
+  private func wait(
+    _ parsed: IngestRequest, _ acceptance: PublishOutcome.Acceptance, tenant: TenantRecord
+  ) async throws(APIError) -> SnapshotID {
+    let token = acceptance.highestToken
+    let timeout = parsed.visibilityTimeoutMs ?? services.limits.request.visibilityTimeoutMs
+    switch await services.hub.wait(tenant: tenant.id, token: token, timeoutMs: timeout) {
+    case .visible(let watermark):
+      try await refuseDeadLetters(acceptance, tenant: tenant)
+      return watermark.snapshot
+    case .timedOut, .cancelled:
+      services.metrics.freshness.consistencyTimeouts.with("ingest").increment()
+      let latest = services.hub.watermark(of: tenant.id)?.token ?? .none
+      throw .consistencyTimeout(requested: token, latest: latest)
+    case .refused:
+      throw APIError(
+        429, "QUEUE_FULL", "the write is durable, but too many requests wait for visibility",
+        isRetryable: true,
+        context: [.init("requested_token", .integer(token.rawValue))])
+    }
+  }
+
+  /// A waited write whose event became a dead letter is not visible: the client is told.
+  private func refuseDeadLetters(
+    _ acceptance: PublishOutcome.Acceptance, tenant: TenantRecord
+  ) async throws(APIError) {
+    let letters: [DeadLetterRecord]
+    do throws(CatalogError) {
+      guard try await services.catalog.deadLetterCount(tenant: tenant.id) > 0 else { return }
+      letters = try await services.catalog.deadLetters(
+        tenant: tenant.id, tokens: acceptance.tokens, after: nil,
+        limit: services.limits.request.listedViolations)
+    } catch {
+      throw APIError(error)
+    }
+    guard !letters.isEmpty else { return }
+    throw APIError(
+      422, "DEAD_LETTERED", "events of the request could not become rows",
+      context: [
+        .init(
+          "dead_letters",
+          .array(
+            letters.map { letter in
+              .object([
+                .init("token", .integer(letter.token.rawValue)),
+                .init("reason", .string(letter.reason)),
+                .init("message", .string(letter.message)),
+              ])
+            })),
+        .init("max_visibility_token", .integer(acceptance.highestToken.rawValue)),
+      ])
+  }
+}

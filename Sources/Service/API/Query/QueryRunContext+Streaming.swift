@@ -1,0 +1,73 @@
+import HTTPServer
+import Model
+import Query
+import Runtime
+import WorkerProtocol
+
+extension QueryRunContext {
+  /// The answer as a stream whose status is settled when the engine has accepted the statement.
+  func streamed(contentType: String) async throws(APIError) -> HTTPResponse {
+    let answer = StreamedAnswer()
+    let work = BackgroundWork { [self] in
+      do throws(QueryError) {
+        finish(try await services.queries.run(request, at: target, output: answer))
+      } catch {
+        answer.fail(error)
+      }
+    }
+    let first = await withTaskCancellationHandler {
+      await answer.next()
+    } onCancel: {
+      answer.abandon()
+      work.cancel()
+    }
+    switch first {
+    case .head: break
+    case .failed(let error): throw APIError(error)
+    case nil, .rows, .end:
+      work.cancel()
+      throw APIError(QueryError.cancelled)
+    }
+    return HTTPResponse(
+      status: 200, fields: fields(contentType: contentType),
+      trailerNames: ["X-DuckMesh-Truncated", "X-DuckMesh-Row-Count"]
+    ) { stream in
+      await Self.pump(answer, into: stream)
+      answer.abandon()
+      work.cancel()
+    }
+  }
+
+  private func fields(contentType: String) -> [HTTPResponse.Field] {
+    [
+      .init("Content-Type", contentType),
+      .init("X-Trace-ID", trace.traceId),
+      .init("X-DuckMesh-Snapshot-ID", String(target.snapshot.id.rawValue)),
+      .init("X-DuckMesh-Snapshot-Time", target.snapshot.time.rfc3339),
+      .init("X-DuckMesh-Max-Visibility-Token", String(target.snapshot.watermark.rawValue)),
+      .init("X-DuckMesh-Dead-Letter-Count", String(target.deadLetterCount)),
+    ]
+  }
+
+  /// An error in mid-stream ends the connection without the final chunk, so that no client takes
+  /// part of an answer for the whole.
+  private static func pump(_ answer: StreamedAnswer, into stream: ResponseStream) async {
+    while let event = await answer.next() {
+      switch event {
+      case .head: continue
+      case .rows(let bytes):
+        guard await stream.write(bytes) else { return }
+      case .end(let end):
+        stream.finish(trailers: [
+          .init("X-DuckMesh-Truncated", end.truncated ? "true" : "false"),
+          .init("X-DuckMesh-Row-Count", String(end.rowCount)),
+        ])
+        return
+      case .failed:
+        stream.abort()
+        return
+      }
+    }
+    stream.abort()
+  }
+}

@@ -1,0 +1,86 @@
+import Configuration
+import HTTPServer
+import Model
+import Observability
+
+/// Decides on a request by its head alone: route, origin, credential, role, media type, parameters.
+struct HeadGate: Sendable {
+  private let router = Router()
+  private let authenticator: Authenticator
+  private let origins: OriginGuard
+  private let limits: Limits
+
+  init(_ configuration: ServerConfiguration) {
+    authenticator = Authenticator(configuration)
+    origins = OriginGuard(configuration)
+    limits = configuration.limits
+  }
+
+  func decide(_ head: HTTPRequestHead) -> HTTPHeadDecision {
+    let trace = TraceContext.serving(traceparent: head.headers["traceparent"])
+    do throws(APIError) {
+      let context = try context(of: head, trace: trace)
+      let limit = context.route.takesJSONBody ? limits.request.bodyBytes : 4 << 10
+      return .accept(maxBodyBytes: limit, context: context)
+    } catch {
+      return .refuse(error.response(traceID: trace.traceId))
+    }
+  }
+
+  private func context(
+    of head: HTTPRequestHead, trace: TraceContext
+  ) throws(APIError) -> RequestContext {
+    try origins.check(head)
+    let match = try router.match(head)
+    var identity: Identity?
+    switch match.route.access {
+    case .open: break
+    case .anyRole(let roles):
+      let known = try authenticator.identity(of: head)
+      guard !known.roles.isDisjoint(with: roles) else {
+        throw APIError(
+          403, "FORBIDDEN", "the credential lacks the role for this",
+          context: [
+            .init("needs_one_of", .array(roles.map(\.rawValue).sorted().map { .string($0) }))
+          ])
+      }
+      identity = known
+    case .administrator:
+      let known = try authenticator.identity(of: head)
+      guard known.isAdministrator else {
+        throw APIError(403, "FORBIDDEN", "this needs the administrator's key")
+      }
+      identity = known
+    }
+    try checkParameters(of: match.route, head)
+    if match.route.takesJSONBody { try checkMediaType(head) }
+    return RequestContext(
+      route: match.route, parameters: match.parameters, identity: identity, trace: trace)
+  }
+
+  /// A misspelt parameter must not be ignored: the answer would be another than was asked for.
+  private func checkParameters(of route: Route, _ head: HTTPRequestHead) throws(APIError) {
+    var seen: Set<String> = []
+    for item in head.target.query {
+      guard route.queryParameters.contains(item.name) else { throw .unknownField(item.name) }
+      guard seen.insert(item.name).inserted else {
+        throw .invalidField(item.name, "given once")
+      }
+    }
+  }
+
+  private func checkMediaType(_ head: HTTPRequestHead) throws(APIError) {
+    let type = head.headers["Content-Type"] ?? ""
+    let essence = type.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
+    guard essence == "application/json" else {
+      throw APIError(
+        415, "UNSUPPORTED_MEDIA_TYPE",
+        "send the header Content-Type: application/json",
+        context: [.init("got", .string(String(type.prefix(100))))])
+    }
+    if let encoding = head.headers["Content-Encoding"], encoding.lowercased() != "identity" {
+      throw APIError(
+        415, "UNSUPPORTED_MEDIA_TYPE", "a JSON body is taken without Content-Encoding")
+    }
+  }
+}

@@ -1,0 +1,13 @@
+import HTTPServer
+import Observability
+
+/// What is settled about a request before its body is read.
+struct RequestContext: Sendable {
+  let route: Route
+  let parameters: [String]
+  /// Nil on open routes.
+  let identity: Identity?
+  let trace: TraceContext
+
+  var traceID: String { trace.traceId }
+}

@@ -1,0 +1,86 @@
+import Catalog
+import Edge
+import Model
+import ObjectStore
+import Runtime
+
+/// A table with what the edge compiled for it.
+struct DirectoryTable: Sendable {
+  let record: TableRecord
+  let ingest: IngestTable
+}
+
+/// Tenants and tables by name, remembered: ingest looks them up on every request.
+///
+/// A hit may be out of date: the publishing transaction checks incarnation and schema version and
+/// says so. A miss is always answered by the catalog, so a table just made elsewhere is found.
+final class TableDirectory: Sendable {
+  private struct State {
+    var tenants: [String: TenantRecord] = [:]
+    var tables: [TenantID: [String: DirectoryTable]] = [:]
+  }
+
+  private let state = Lock(State())
+  private let catalog: any Catalog
+  private let store: any ObjectStore
+  private let tenantLimit: Int
+
+  init(catalog: any Catalog, store: any ObjectStore, tenantLimit: Int) {
+    self.catalog = catalog
+    self.store = store
+    self.tenantLimit = tenantLimit
+  }
+
+  /// The identity's tenant, made if need be and allowed.
+  ///
+  /// - Returns: nil when there is no such tenant.
+  func tenant(
+    of identity: Identity, makes: Bool
+  ) async throws(APIError) -> TenantRecord? {
+    let name = identity.tenantName
+    if let known = state.withLock({ $0.tenants[name] }) { return known }
+    let found: TenantRecord?
+    do throws(CatalogError) {
+      found =
+        makes && identity.makesTenant
+        ? try await catalog.ensureTenant(named: name, limit: tenantLimit)
+        : try await catalog.tenant(named: name)
+    } catch {
+      throw APIError(error)
+    }
+    guard let tenant = found else { return nil }
+    do {
+      // Workers are confined to the folder, so it must be there before the first query.
+      try await store.prepareFolder(tenant.folder)
+    } catch {
+      throw error == .storageFull ? .storageFull : .unavailable("object store")
+    }
+    state.withLock { $0.tenants[name] = tenant }
+    return tenant
+  }
+
+  /// The live table of that name, any case; nil when there is none.
+  func table(named name: String, of tenant: TenantRecord) async throws(APIError) -> DirectoryTable?
+  {
+    let key = name.lowercased()
+    if let known = state.withLock({ $0.tables[tenant.id]?[key] }) { return known }
+    let record: TableRecord?
+    do {
+      record = try await catalog.table(named: name, tenant: tenant.id)
+    } catch {
+      throw APIError(error)
+    }
+    guard let record else { return nil }
+    let table = DirectoryTable(
+      record: record,
+      ingest: IngestTable(
+        tenant: tenant.id, table: record.id, schema: record.definition.schema,
+        eventTimeColumn: record.definition.eventTimeColumn))
+    state.withLock { $0.tables[tenant.id, default: [:]][key] = table }
+    return table
+  }
+
+  func forget(table name: String, of tenant: TenantID) {
+    state.withLock { $0.tables[tenant]?[name.lowercased()] = nil }
+  }
+}

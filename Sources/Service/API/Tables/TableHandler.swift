@@ -1,0 +1,160 @@
+import Catalog
+import Edge
+import HTTPServer
+import Model
+import Observability
+import SimdJSON
+
+/// The routes under `/v1/tables`.
+struct TableHandler: Sendable {
+  let services: APIServices
+
+  private static let fields: Set<String> = [
+    "table_name", "schema_json", "compatibility_mode", "event_time_column",
+  ]
+
+  func create(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
+    -> HTTPResponse
+  {
+    let definition = try definition(request)
+    let tenant = try await services.tenant(context, makes: true)
+    let table: TableRecord
+    do {
+      table = try await services.catalog.createTable(definition, tenant: tenant.id)
+    } catch {
+      throw APIError(error)
+    }
+    services.directory.forget(table: table.name, of: tenant.id)
+    services.logger.with(tenantId: tenant.name, traceId: context.traceID).info(
+      "table created",
+      [.tableName: LogValue(table.name), .tableId: LogValue(table.id.rawValue)])
+    return .json(status: 201, context) { Self.write(table, tenant: tenant, &$0) }
+  }
+
+  func get(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
+    let tenant = try await services.tenant(context, makes: false)
+    let table = try await found(context.parameters[0], tenant)
+    return .json(status: 200, context) { Self.write(table, tenant: tenant, &$0) }
+  }
+
+  func list(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
+    -> HTTPResponse
+  {
+    let page = try Page(request, limits: services.limits.request)
+    let tenant = try await services.tenant(context, makes: false)
+    let tables: [TableRecord]
+    do {
+      tables = try await services.catalog.tables(
+        tenant: tenant.id, after: page.token, limit: page.limit + 1)
+    } catch {
+      throw APIError(error)
+    }
+    return .json(status: 200, context) { writer in
+      writer.beginObject()
+      writer.member("tenant_id", tenant.name)
+      writer.name("tables")
+      writer.beginArray()
+      for table in tables.prefix(page.limit) { Self.write(table, tenant: tenant, &writer) }
+      writer.endArray()
+      if tables.count > page.limit {
+        writer.member("next_page_token", Page.token(tables[page.limit - 1].name))
+      }
+      writer.endObject()
+    }
+  }
+
+  func delete(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
+    let tenant = try await services.tenant(context, makes: false)
+    let table: TableRecord
+    do {
+      table = try await services.catalog.dropTable(
+        named: context.parameters[0], tenant: tenant.id)
+    } catch {
+      throw APIError(error)
+    }
+    services.directory.forget(table: table.name, of: tenant.id)
+    services.logger.with(tenantId: tenant.name, traceId: context.traceID).info(
+      "table dropped",
+      [.tableName: LogValue(table.name), .tableId: LogValue(table.id.rawValue)])
+    return .json(status: 200, context) { writer in
+      writer.beginObject()
+      writer.member("status", "deleted")
+      writer.member("table_name", table.name)
+      writer.endObject()
+    }
+  }
+
+  private func found(_ name: String, _ tenant: TenantRecord) async throws(APIError)
+    -> TableRecord
+  {
+    let table: TableRecord?
+    do {
+      table = try await services.catalog.table(named: name, tenant: tenant.id)
+    } catch {
+      throw APIError(error)
+    }
+    guard let table else { throw .tableNotFound }
+    return table
+  }
+
+  private func definition(_ request: HTTPRequest) throws(APIError) -> TableDefinition {
+    let fields = try RequestFields(body: request.body, known: Self.fields)
+    guard let name = try fields.text("table_name") else {
+      throw .invalidField("table_name", "a string")
+    }
+    do throws(NameError) {
+      try Names.checkTable(name)
+    } catch {
+      throw .invalidField("table_name", "a valid name: \(error.explanation)")
+    }
+    guard let schemaValue = fields["schema_json"] else {
+      throw .invalidField("schema_json", "an object with \"columns\"")
+    }
+    let schema: TableSchema
+    do throws(SchemaError) {
+      schema = try TableSchema(json: schemaValue)
+    } catch {
+      if case .unknownField(let field) = error { throw .unknownField(field) }
+      throw APIError(400, "SCHEMA_INVALID", error.explanation)
+    }
+    var mode = CompatibilityMode.backward
+    if let text = try fields.text("compatibility_mode") {
+      guard let known = CompatibilityMode(rawValue: text) else {
+        throw .invalidField("compatibility_mode", "backward, forward, full or none")
+      }
+      mode = known
+    }
+    let eventTime = try fields.text("event_time_column")
+    if let eventTime {
+      do throws(SchemaError) {
+        try schema.checkEventTimeColumn(eventTime)
+      } catch {
+        throw .invalidField("event_time_column", "a column of type TIMESTAMPTZ or TIMESTAMP")
+      }
+    }
+    return TableDefinition(
+      name: name, schema: schema, compatibilityMode: mode, eventTimeColumn: eventTime)
+  }
+
+  private static func write(
+    _ table: TableRecord, tenant: TenantRecord, _ writer: inout JSONWriter
+  ) {
+    writer.beginObject()
+    writer.member("table_id", table.id.rawValue)
+    writer.member("tenant_id", tenant.name)
+    writer.member("table_name", table.name)
+    writer.member("schema_version", table.schemaVersion)
+    writer.name("schema_json")
+    table.definition.schema.write(to: &writer)
+    writer.name("primary_key_cols")
+    writer.raw("[]")
+    writer.name("partition_spec")
+    writer.raw("[]")
+    writer.member("compatibility_mode", table.definition.compatibilityMode.rawValue)
+    if let column = table.definition.eventTimeColumn {
+      writer.member("event_time_column", column)
+    }
+    writer.member("created_at", table.createdAt.rfc3339)
+    writer.endObject()
+  }
+}

@@ -1,0 +1,68 @@
+import API
+import Configuration
+import HTTPServer
+import Observability
+import Runtime
+
+/// The HTTP server as a service: it starts last and stops first.
+final class HTTPService: Service {
+  let name = "http"
+  private let configuration: ServerConfiguration
+  private let handler: APIHandler
+  private let folder: DataFolder
+  private let logger: Logger
+  private let server = Lock<HTTPServer?>(nil)
+
+  init(
+    configuration: ServerConfiguration, handler: APIHandler, folder: DataFolder, logger: Logger
+  ) {
+    self.configuration = configuration
+    self.handler = handler
+    self.folder = folder
+    self.logger = logger
+  }
+
+  func start(shutdown: Shutdown) async throws {
+    let limits = configuration.limits
+    var options = HTTPServerOptions()
+    options.address = configuration.listenAddress.host
+    options.port = Int(configuration.listenAddress.port)
+    options.maxConnections = limits.server.connections
+    options.idleTimeoutSeconds = limits.server.idleConnectionSeconds
+    options.receiveDeadlineMs = limits.server.requestReadTimeoutMs
+    options.maxBodyBytes = limits.request.bodyBytes
+    let started = try HTTPServer(options: options, hooks: handler.hooks)
+    server.withLock { $0 = started }
+    let host = configuration.listenAddress.isIPv6 ? "[\(started.address)]" : started.address
+    let address = "http://\(host):\(started.port)"
+    folder.writeAddress(address)
+    logger.info("listening", [.address: LogValue(address)])
+  }
+
+  func run(shutdown: Shutdown) async throws {
+    await shutdown.wait()
+    folder.removeAddress()
+    guard let server = server.withLock({ $0 }) else { return }
+    let graceSeconds = Double(configuration.limits.server.shutdownGraceMs) / 1_000
+    let report = await server.stop(graceSeconds: graceSeconds)
+    if report.cancelledRequests > 0 {
+      logger.warning(
+        "requests cancelled at the end", errorCode: "SHUTDOWN_CANCELLED",
+        [.recordCount: LogValue(report.cancelledRequests)])
+    }
+  }
+}
+
+/// The query workers as a service.
+struct WorkerPoolService: Service {
+  let name = "query-workers"
+  let startPool: @Sendable () async throws -> Void
+  let stopPool: @Sendable () async -> Void
+
+  func start(shutdown: Shutdown) async throws { try await startPool() }
+
+  func run(shutdown: Shutdown) async throws {
+    await shutdown.wait()
+    await stopPool()
+  }
+}
