@@ -142,8 +142,13 @@ let package = Package(
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
     tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),
-    tests("ConsistencyTests", ["Consistency"]),
-    tests("StoreConformanceTests", ["SQLiteStore", "Catalog", "IngestBus", "ObjectStore"]),
+    tests("ConsistencyTests", ["Consistency", "Model"]),
+    tests(
+      "StoreConformanceTests",
+      [
+        "SQLiteStore", "Catalog", "IngestBus", "Consistency", "ObjectStore", "Model", "Runtime",
+        "SQLite", "Zstd",
+      ]),
     tests(
       "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
     tests(
