@@ -157,7 +157,9 @@ let package = Package(
         "QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB", "Runtime", "duckmesh",
       ]),
     tests("ControlToolTests", ["ControlTool", "HTTPServer"]),
-    tests("ServerTests", ["Server", "HTTPClient", "SimdJSON"]),
+    tests(
+      "ServerTests",
+      ["API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "duckmesh", "duckmeshctl"]),
     tests("TidyTests", []),
   ],
   swiftLanguageModes: [.v6],
