@@ -142,8 +142,13 @@ let package = Package(
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
     tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),
-    tests("ConsistencyTests", ["Consistency"]),
-    tests("StoreConformanceTests", ["SQLiteStore", "Catalog", "IngestBus", "ObjectStore"]),
+    tests("ConsistencyTests", ["Consistency", "Model"]),
+    tests(
+      "StoreConformanceTests",
+      [
+        "SQLiteStore", "Catalog", "IngestBus", "Consistency", "ObjectStore", "Model", "Runtime",
+        "SQLite", "Zstd",
+      ]),
     tests(
       "CoordinatorTests",
       [
@@ -156,7 +161,12 @@ let package = Package(
         "QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB", "Runtime", "duckmesh",
       ]),
     tests("ControlToolTests", ["ControlTool", "HTTPServer"]),
-    tests("ServerTests", ["Server", "HTTPClient", "SimdJSON", "Runtime", "SQLite", "duckmesh"]),
+    tests(
+      "ServerTests",
+      [
+        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "duckmesh",
+        "duckmeshctl",
+      ]),
     tests("TidyTests", []),
   ],
   swiftLanguageModes: [.v6],

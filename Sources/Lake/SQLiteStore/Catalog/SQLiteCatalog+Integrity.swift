@@ -112,11 +112,23 @@ private struct CatalogRule: Sendable {
           GROUP BY t.tenant_id, k.token HAVING count(*) > 1)
         """),
     CatalogRule(
+      text: "a key's token is one that was issued",
+      query: """
+        SELECT DISTINCT t.tenant_id FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
+        JOIN duckmesh_head h USING (tenant_id) WHERE k.token NOT BETWEEN 1 AND h.head
+        """),
+    CatalogRule(
       text: "segments follow the watermark without a gap up to the head",
       query: """
         SELECT c.tenant_id FROM duckmesh_consumer c JOIN duckmesh_head h USING (tenant_id)
-        WHERE h.head - c.watermark <> (SELECT coalesce(sum(s.last_token - s.first_token + 1), 0)
+        WHERE h.head > c.watermark AND h.head IS NOT (SELECT max(s.last_token)
           FROM duckmesh_segment s WHERE s.tenant_id = c.tenant_id AND s.first_token > c.watermark)
+        UNION SELECT tenant_id FROM (SELECT s.tenant_id, s.first_token, s.last_token,
+            lag(s.last_token, 1, c.watermark)
+              OVER (PARTITION BY s.tenant_id ORDER BY s.first_token) AS previous
+          FROM duckmesh_segment s JOIN duckmesh_consumer c USING (tenant_id)
+          WHERE s.first_token > c.watermark)
+        WHERE first_token <> previous + 1 OR last_token < first_token
         """),
     CatalogRule(
       text: "a watermark does not pass the head",
@@ -180,6 +192,17 @@ private struct CatalogRule: Sendable {
       text: "no path is named twice",
       query: """
         SELECT NULL FROM ducklake_data_file GROUP BY table_id, path HAVING count(*) > 1 LIMIT 1
+        """),
+    // Whoever works the schedule off would take away what a snapshot shows.
+    CatalogRule(
+      text: "no file of the lake is on the schedule of deletion",
+      query: """
+        SELECT DISTINCT t.tenant_id FROM (
+          SELECT table_id, path FROM ducklake_data_file
+          UNION ALL SELECT table_id, path FROM ducklake_delete_file) f
+        JOIN duckmesh_table t USING (table_id) JOIN duckmesh_tenant n USING (tenant_id)
+        JOIN ducklake_files_scheduled_for_deletion g
+          ON g.path = 'schema-' || n.schema_id || '/table-' || t.table_id || '/' || f.path
         """),
   ]
 }

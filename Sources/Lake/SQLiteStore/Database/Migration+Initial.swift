@@ -84,6 +84,8 @@ extension Migration {
       message TEXT NOT NULL, idempotency_key BLOB NOT NULL, payload BLOB NOT NULL,
       created_at INTEGER NOT NULL)
     """,
+    // With the row id that every index ends in: a tenant's letters in the order in which they came.
+    "CREATE INDEX duckmesh_dead_letter_tenant ON duckmesh_dead_letter(tenant_id)",
     "CREATE UNIQUE INDEX duckmesh_dead_letter_token ON duckmesh_dead_letter(tenant_id, token)",
     """
     CREATE TABLE duckmesh_table_lease(
