@@ -132,7 +132,8 @@ struct Composition {
 
   private static func publisherOptions(_ limits: Limits.Publish) -> Publisher.Options {
     Publisher.Options(
-      lanes: limits.lanes, waitingBytes: limits.queuedBytes, groupBytes: limits.groupBytes,
+      lanes: limits.lanes, waitingBytes: limits.queuedBytes,
+      waitingRequests: limits.queuedRequests, groupBytes: limits.groupBytes,
       groupRecords: limits.groupRecords)
   }
 
