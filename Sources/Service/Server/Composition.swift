@@ -89,7 +89,7 @@ struct Composition {
       coordinator, publisher,
       HTTPService(
         configuration: configuration, handler: APIHandler(services: api), folder: folder,
-        logger: logger),
+        metrics: metrics, registry: registry, logger: logger),
     ]
   }
 
