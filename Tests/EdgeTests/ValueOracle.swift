@@ -11,7 +11,7 @@ enum ValueOracle {
     if json == .null { return .null }
     switch type {
     case .boolean: return json.isTrue.map { .bool($0) }
-    case .varchar: return json.text.flatMap { $0.contains("\0") ? nil : .string($0) }
+    case .varchar: return json.text.flatMap { $0.utf8.contains(0) ? nil : .string($0) }
     case .json: return .string(literal)
     case .float:
       guard let value = double(json) else { return nil }

@@ -20,7 +20,7 @@ import Testing
 
   @Test func `the server's own limit holds whatever the route would take`() async throws {
     try await withServer(
-      hooks(maxBodyBytes: .max), options: { $0.maxBodyBytes = 200_000 }
+      hooks(maxBodyBytes: .max), options: .forTests { $0.maxBodyBytes = 200_000 }
     ) { server in
       let answer = try await exchange(
         server.port, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200001\r\n\r\n")
@@ -66,7 +66,8 @@ import Testing
       let body = String(repeating: "x", count: 4096)
       let answer = try await exchange(
         server.port,
-        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n\(body)\r\n0\r\n\r\n"
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+          + "1000\r\n\(body)\r\n0\r\n\r\n"
       )
       #expect(answer.status == 200)
     }
@@ -104,7 +105,7 @@ import Testing
   {
     let hooks = HTTPServerHooks(
       handler: echo, decideOnHead: { _ in .refuse(HTTPResponse(status: 401)) })
-    try await withServer(hooks, options: { $0.maxSkippedBodyBytes = 5_000 }) { server in
+    try await withServer(hooks, options: .forTests { $0.maxSkippedBodyBytes = 5_000 }) { server in
       let port = server.port
       let (answer, isAtEnd) = try await onThread {
         let client = try RawClient(port: port)
@@ -152,7 +153,8 @@ import Testing
         await release.wait()
         return HTTPResponse(status: 200)
       }, refusalResponse: wordedRefusal)
-    try await withServer(hooks, options: { $0.maxBufferedBodyBytes = 100_000 }) { server in
+    try await withServer(hooks, options: .forTests { $0.maxBufferedBodyBytes = 100_000 }) {
+      server in
       let port = server.port
       let body = String(repeating: "x", count: 80_000)
       async let first = {

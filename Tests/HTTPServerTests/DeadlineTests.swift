@@ -21,7 +21,8 @@ import Testing
     _ start: String, _ drop: String
   ) async throws {
     let summaries = Collector<HTTPExchangeSummary>()
-    try await withServer(hooks(summaries), options: { $0.receiveDeadlineMs = 150 }) { server in
+    try await withServer(hooks(summaries), options: .forTests { $0.receiveDeadlineMs = 500 }) {
+      server in
       let port = server.port
       let answer = try await onThread {
         let client = try RawClient(port: port)
@@ -39,7 +40,7 @@ import Testing
 
   @Test func `a request line that trickles in ends the connection`() async throws {
     try await withServer(
-      hooks(Collector()), options: { $0.receiveDeadlineMs = 150 }
+      hooks(Collector()), options: .forTests { $0.receiveDeadlineMs = 500 }
     ) { server in
       let port = server.port
       let received = try await onThread {
@@ -55,17 +56,17 @@ import Testing
   @Test func `a body that keeps its minimum rate may take longer than the deadline`() async throws {
     let summaries = Collector<HTTPExchangeSummary>()
     let adjust: (inout HTTPServerOptions) -> Void = {
-      $0.receiveDeadlineMs = 100
+      $0.receiveDeadlineMs = 300
       $0.minReceiveBytesPerSecond = 1
     }
-    try await withServer(hooks(summaries), options: adjust) { server in
+    try await withServer(hooks(summaries), options: .forTests(adjust)) { server in
       let port = server.port
       let answer = try await onThread {
         let client = try RawClient(port: port)
         client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 40\r\n\r\n")
         for _ in 0..<40 {
           client.send("x")
-          usleep(10_000)
+          usleep(20_000)
         }
         return try client.readAnswer()
       }
@@ -81,9 +82,9 @@ import Testing
     })
     let adjust: (inout HTTPServerOptions) -> Void = {
       $0.idleTimeoutSeconds = 1
-      $0.receiveDeadlineMs = 100
+      $0.receiveDeadlineMs = 10_000
     }
-    try await withServer(hooks, options: adjust) { server in
+    try await withServer(hooks, options: .forTests(adjust)) { server in
       defer { release.open() }
       let port = server.port
       let (idleEnded, waited) = try await onThread {

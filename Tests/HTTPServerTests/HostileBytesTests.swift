@@ -17,7 +17,8 @@ import Testing
 
   private static let seeds = [
     "POST /v1/ingest/t?x=%41 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
-    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+      + "5\r\nhello\r\n0\r\nX: y\r\n\r\n",
     "GET /a/b HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nConnection: keep-alive\r\n\r\n",
   ]
 

@@ -18,7 +18,8 @@ import Testing
     let port = first.port
     #expect(try await get(port).status == 200)
     await first.stopNow()
-    try await withServer(HTTPServerHooks(handler: echo), options: { $0.port = port }) { server in
+    try await withServer(HTTPServerHooks(handler: echo), options: .forTests { $0.port = port }) {
+      server in
       #expect(server.port == port)
       let answer = try await get(port)
       #expect(answer.status == 200)
@@ -44,7 +45,7 @@ import Testing
 
   @Test func `IPv6 loopback is served`() async throws {
     try await withServer(
-      HTTPServerHooks(handler: echo), options: { $0.address = "::1" }
+      HTTPServerHooks(handler: echo), options: .forTests { $0.address = "::1" }
     ) { server in
       let port = server.port
       let answer = try await onThread {

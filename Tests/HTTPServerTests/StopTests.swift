@@ -116,7 +116,7 @@ import Testing
         return .accept(maxBodyBytes: 1 << 30)
       })
     for round in 0..<10 {
-      let server = try HTTPServer(options: HTTPServerOptions(), hooks: hooks)
+      let server = try HTTPServer(options: .forTests(), hooks: hooks)
       let port = server.port
       let before = started.values.count
       let clients = try await onThread {
@@ -141,7 +141,7 @@ import Testing
       #expect(server.openConnections == 0)
       #expect(server.requestsInFlight == 0)
       #expect(server.bufferedBodyBytes == 0)
-      clients.value.forEach { $0.close() }
+      for client in clients.value { client.close() }
     }
   }
 

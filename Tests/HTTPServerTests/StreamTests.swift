@@ -125,12 +125,12 @@ import Testing
           case .abortsAfterBytes, .returnsUnfinished:
             _ = await stream.write(Array("some".utf8))
           case .abortsWhileClientIsNotReading:
-            let aborter = Task {
+            async let aborter: Void = {
               while stream.isOpen, stream.bufferedBytes < 256 << 10 { await Task.yield() }
               stream.abort()
-            }
+            }()
             while await stream.write([UInt8](repeating: 0x61, count: 64 << 10)) {}
-            await aborter.value
+            await aborter
           }
           if failing != .returnsUnfinished { stream.abort() }
           stream.finish()

@@ -5,12 +5,9 @@ import Testing
 /// may be left of what its requests held.
 func withServer<Result: Sendable>(
   _ hooks: HTTPServerHooks,
-  options adjust: (inout HTTPServerOptions) -> Void = { _ in },
+  options: HTTPServerOptions = .forTests(),
   _ body: (HTTPServer) async throws -> Result
 ) async throws -> Result {
-  var options = HTTPServerOptions()
-  options.sweepIntervalMs = 20
-  adjust(&options)
   let server = try HTTPServer(options: options, hooks: hooks)
   do {
     let result = try await body(server)
@@ -23,6 +20,17 @@ func withServer<Result: Sendable>(
   } catch {
     await server.stopNow()
     throw error
+  }
+}
+
+extension HTTPServerOptions {
+  /// The defaults with quick sweeps and short graces, then what the test changes.
+  static func forTests(_ adjust: (inout HTTPServerOptions) -> Void = { _ in }) -> Self {
+    var options = HTTPServerOptions()
+    options.sweepIntervalMs = 20
+    options.cancelledAnswerGraceMs = 50
+    adjust(&options)
+    return options
   }
 }
 

@@ -55,7 +55,7 @@ import Testing
     _ = await entered.first(count)
     #expect(server.requestsInFlight == count)
     // Far above what a parked request needs, far below a buffer or a thread for each.
-    #expect(residentBytes() - before < count * 64 << 10)
+    #expect(residentBytes() - before < count * 128 << 10)
     let report = await server.stop(graceSeconds: 0.1)
     #expect(report == HTTPServerStopReport(cancelledRequests: count, unreturnedHandlers: 0))
     #expect(cancelled.values.count == count)
@@ -86,7 +86,7 @@ import Testing
         }
         return HTTPResponse(status: 200)
       }, refusalResponse: wordedRefusal)
-    try await withServer(hooks, options: { $0.maxRequestsInFlight = 1 }) { server in
+    try await withServer(hooks, options: .forTests { $0.maxRequestsInFlight = 1 }) { server in
       let port = server.port
       async let first = {
         defer { entered.open() }
@@ -106,7 +106,7 @@ import Testing
 
   @Test func `more connections than allowed are turned away with Retry-After`() async throws {
     let hooks = HTTPServerHooks(handler: echo, refusalResponse: wordedRefusal)
-    try await withServer(hooks, options: { $0.maxConnections = 2 }) { server in
+    try await withServer(hooks, options: .forTests { $0.maxConnections = 2 }) { server in
       let port = server.port
       let (third, again) = try await onThread {
         let held = try (0..<2).map { _ in
@@ -134,8 +134,8 @@ import Testing
 }
 
 /// Hands a client from the thread that made it to another; only one uses it at a time.
+// Sendable because the test hands the value on and does not keep it.
 struct Sent<Value>: @unchecked Sendable {
-  // Sendable because the test hands the value on and does not keep it.
   let value: Value
 
   init(_ value: Value) {

@@ -83,14 +83,13 @@ import WorkerProtocol
     "SELECT string_agg(repeat('x', 1000), '') FROM range(100000000)",
     "SELECT * FROM range(300000000) ORDER BY hash(range) LIMIT 1 OFFSET 299999999",
     "SELECT count(DISTINCT hash(range) || 'x') FROM range(1000000000)",
-    "SELECT regexp_matches(repeat('a', 5000000), '(a*)*b')",
     "SELECT levenshtein(repeat('a', 100000), repeat('b', 100000))",
     "SELECT lpad('x', 2000000000, 'y')", "SELECT printf('%2000000000d', 1)",
     "SELECT format('{:2000000000}', 1)", "SELECT list_resize([1], 4000000000)",
     "SELECT bitstring('1', 2000000000)", "SELECT 1::BIT::VARCHAR || repeat('0', 1500000000)",
     "SELECT histogram(range) FROM range(500000000)",
     "SELECT json_object(repeat('k', 1000000000), 1)",
-    "SELECT factorial(20) FROM range(100000000000)",
+    "SELECT max(md5(a.range || b.range::VARCHAR)) FROM range(1000000) a, range(1000000) b",
   ])
   func aBombEndsWithinItsTimeAndCostsOneQuery(_ sql: String) async throws {
     try await Self.withTwoTenants({ options in
@@ -102,9 +101,6 @@ import WorkerProtocol
       case .timedOut, .query(.memoryExceeded), .query(.queryFailed), .query(.resultTooLarge),
         .query(.invalidSQL):
         break
-      case .lost:
-        // A process that dies of its limits is one failed query, and never the server.
-        break
       default: Issue.record("\(sql) gave \(String(describing: failure))")
       }
       try await Self.expectService(fixture, after: sql)
@@ -115,7 +111,8 @@ import WorkerProtocol
     try await Self.withTwoTenants { fixture in
       for sql in [
         "SELECT no_such_column FROM events", "SELECT 1 / 0 % 0", "SELECT 'x'::INT FROM events",
-        "SELECT id::TINYINT + 127::TINYINT FROM events", "SELECT error_of FROM events e JOIN events",
+        "SELECT id::TINYINT + 127::TINYINT FROM events",
+        "SELECT error_of FROM events e JOIN events",
         "EXPLAIN ANALYZE SELECT nope FROM events", "SELECT sum(events) FROM events",
       ] {
         do {
@@ -149,7 +146,7 @@ import WorkerProtocol
       try await fixture.lake.write("secrets", of: 2, as: "SELECT 42 AS answer")
       #expect(await fixture.failure(of: "FROM secrets", tenant: 1) == .query(.tableNotFound))
       #expect(await fixture.failure(of: "FROM no_such_table") == .query(.tableNotFound))
-      #expect(try await fixture.run("FROM secrets", tenant: 2).text == "[42]")
+      try await fixture.expect("FROM secrets", answers: "[42]", tenant: 2)
     }
   }
 }

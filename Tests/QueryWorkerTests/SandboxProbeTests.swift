@@ -54,7 +54,7 @@ import WorkerProtocol
       for operation in Self.processOperations {
         try await fixture.expectRefused(operation, own)
       }
-      #expect(try await fixture.run("SELECT id FROM events").text == "[1]")
+      try await fixture.expect("SELECT id FROM events", answers: "[1]")
     }
   }
 
@@ -82,7 +82,7 @@ import WorkerProtocol
       let layers = fixture.pool.sandboxReport
       #expect(layers.first { $0.name == "landlock" }?.holds == false)
       #expect(layers.first { $0.name == "seccomp" }?.holds == true)
-      #expect(try await fixture.run("SELECT id FROM events").text == "[1]")
+      try await fixture.expect("SELECT id FROM events", answers: "[1]")
     }
   }
 
@@ -109,8 +109,9 @@ import WorkerProtocol
   @Test func switchedOffItStillHasItsLimits() async throws {
     try await Self.withProbing({ $0.sandboxMode = .off }) { fixture in
       let layers = fixture.pool.sandboxReport
-      #expect(layers.filter(\.holds).map(\.name).sorted()
-        == ["address_space_limit", "no_new_privileges"])
+      #expect(
+        layers.filter(\.holds).map(\.name).sorted()
+          == ["address_space_limit", "no_new_privileges"])
       #expect(await fixture.failure(of: "SELECT len(range(500000000))") != nil)
     }
   }
@@ -135,7 +136,7 @@ import WorkerProtocol
           "read", path: "/etc/passwd", tenant: fixture.lake.binding(1),
           deadline: SystemMonotonicClock().now.advanced(byMs: 20_000))
       }
-      #expect(try await fixture.run("SELECT id FROM events").text == "[1]")
+      try await fixture.expect("SELECT id FROM events", answers: "[1]")
     }
   }
 

@@ -31,7 +31,8 @@ import WorkerProtocol
       switch result {
       case .success: Issue.record("passed: \(sql)", sourceLocation: sourceLocation)
       case .failure(let failure):
-        #expect(failure.failure == kind, "\(sql): \(failure.message)", sourceLocation: sourceLocation)
+        #expect(
+          failure.failure == kind, "\(sql): \(failure.message)", sourceLocation: sourceLocation)
       }
     }
   }
@@ -118,8 +119,10 @@ import WorkerProtocol
       ("WITH a AS (WITH b AS (SELECT 1) FROM b) FROM a, b", ["b"]),
       ("SELECT 1 UNION ALL (WITH a AS (SELECT 1) FROM a) UNION ALL FROM a", ["a"]),
       ("DESCRIBE t", ["t"]), ("SUMMARIZE t", ["t"]), ("SHOW t", ["t"]),
-      ("SELECT * FROM u WHERE x IN (SELECT y FROM v) ORDER BY (SELECT max(z) FROM w)",
-        ["u", "v", "w"]),
+      (
+        "SELECT * FROM u WHERE x IN (SELECT y FROM v) ORDER BY (SELECT max(z) FROM w)",
+        ["u", "v", "w"]
+      ),
       ("PIVOT t ON a IN (1, 2) USING sum(b)", ["t"]),
     ]
     let results = try await Self.check(expected.map(\.0))
@@ -134,7 +137,8 @@ import WorkerProtocol
       "SHOW TABLES", "SHOW ALL TABLES", "FROM information_schema.tables",
       "SELECT * FROM information_schema.columns", "SELECT 1", "DESCRIBE t",
     ])
-    #expect(try results.map { try $0.get().wantsListing } == [true, true, true, true, false, false])
+    #expect(
+      try results.map { try $0.get().wantsListing } == [true, true, true, true, false, false])
   }
 
   @Test func parametersAreKnownBeforeTheStatementIsPrepared() async throws {

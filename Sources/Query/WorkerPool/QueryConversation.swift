@@ -118,7 +118,9 @@ extension QueryConversation.Outcome {
   }
 
   /// - Throws: what the caller of the query is told.
-  func check(isOverdue: Bool, isCancelled: Bool) throws(WorkerError) {
+  func check(
+    isOverdue: Bool, isCancelled: Bool, isStopping: Bool
+  ) throws(WorkerError) {
     switch self {
     case .complete: return
     case .unresolved(let error, _): throw .resolution(error)
@@ -126,6 +128,7 @@ extension QueryConversation.Outcome {
     case .lost, .failed(QueryFailure.stopped):
       if isOverdue { throw .timedOut }
       if isCancelled { throw .cancelled }
+      if isStopping { throw .stopping }
       if case .failed(let failure) = self { throw .failed(failure) }
       throw .workerLost
     case .failed(let failure): throw .failed(failure)

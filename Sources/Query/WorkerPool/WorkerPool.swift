@@ -109,17 +109,25 @@ package final class WorkerPool: Sendable {
       abandon(ticket)
     }
     let now = clock.now
-    let isOverdue = state.withLock { $0.pool.isOverdue(ticket, now: now) }
+    let (isOverdue, isStopping) = state.withLock {
+      ($0.pool.isOverdue(ticket, now: now), $0.pool.isStopping)
+    }
     if case .lost = outcome {
-      state.withLock { $0.workersLost += isOverdue ? 0 : 1 }
+      state.withLock { $0.workersLost += isOverdue || isStopping ? 0 : 1 }
     }
     finish(id, ticket, process.process, reusable: outcome.leavesWorkerUsable)
-    try outcome.check(isOverdue: isOverdue, isCancelled: Task.isCancelled)
+    try outcome.check(
+      isOverdue: isOverdue, isCancelled: Task.isCancelled, isStopping: isStopping)
   }
 
   /// Layers of the sandbox as the newest bound worker reported them; empty before `start`.
   package var sandboxReport: [SandboxLayer] {
     state.withLock { $0.layers }
+  }
+
+  /// The processes that are there now, for operators.
+  package var processIDs: [Int32] {
+    state.withLock { $0.processes.values.map(\.processID) }
   }
 
   /// For metrics.
@@ -230,6 +238,11 @@ extension WorkerPool {
 
   private func bind(_ id: PoolState.WorkerID, to tenant: TenantBinding) {
     guard let process = process(id) else { return }
+    for folder in tenant.readableFolders {
+      // A tenant without data has no folder yet, and a sandbox cannot be put around nothing.
+      try? FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true)
+    }
     process.send(
       BindMessage(
         readableFolders: tenant.readableFolders, temporaryFolder: process.temporaryFolder,

@@ -55,7 +55,7 @@ package struct WorkerPoolOptions: Sendable {
 /// The tenant that a worker serves for life, and what it may read.
 package struct TenantBinding: Sendable, Hashable {
   package let key: Int64
-  /// Absolute folders. They must exist for as long as a worker is bound.
+  /// Absolute folders; made when missing, and not to be removed while a worker is bound.
   package let readableFolders: [String]
 
   package init(key: Int64, readableFolders: [String]) {

@@ -1,5 +1,6 @@
 import API
 import Configuration
+import Foundation
 import HTTPServer
 import Observability
 import Runtime
@@ -27,6 +28,7 @@ final class HTTPService: Service {
     var options = HTTPServerOptions()
     options.address = configuration.listenAddress.host
     options.port = Int(configuration.listenAddress.port)
+    options.threads = ProcessInfo.processInfo.activeProcessorCount
     options.maxConnections = limits.server.connections
     options.idleTimeoutSeconds = limits.server.idleConnectionSeconds
     options.receiveDeadlineMs = limits.server.requestReadTimeoutMs

@@ -54,19 +54,28 @@ extension Exchange {
   func expireIfOverdue(at now: ContinuousClock.Instant, limits: ReceiveLimits) {
     let elapsed = startedAt.duration(to: now)
     guard elapsed > limits.base else { return }
-    let head = state.withLock { state -> HTTPRequestHead?? in
-      switch state.phase {
-      case .head, .receiving, .skipping: break
-      case .running, .answered, .sending, .over: return nil
-      }
-      guard elapsed > limits.allowed(receivedBytes: state.receivedBytes) else { return nil }
+    let overdue = state.withLock { state in
+      (isOverdue: isOverdue(state, elapsed, limits), head: state.head)
+    }
+    guard overdue.isOverdue else { return }
+    let answer = RawAnswer.render(server.refusal(.receiveTimeout, overdue.head))
+    let isExpired = state.withLock { state in
+      guard isOverdue(state, elapsed, limits) else { return false }
       state.phase = .over(.timedOut)
       state.status = HTTPServerRefusal.receiveTimeout.status
-      return .some(state.head)
+      // Within the lock: the library's thread, finding the exchange over, would close first.
+      connection.writeRaw(answer)
+      return true
     }
-    guard let head else { return }
-    connection.writeRaw(RawAnswer.render(server.refusal(.receiveTimeout, head)))
-    connection.shutDown()
+    if isExpired { connection.shutDown() }
+  }
+
+  private func isOverdue(_ state: State, _ elapsed: Duration, _ limits: ReceiveLimits) -> Bool {
+    switch state.phase {
+    case .head, .receiving, .skipping:
+      elapsed > limits.allowed(receivedBytes: state.receivedBytes)
+    case .running, .answered, .sending, .over: false
+    }
   }
 
   /// Lets a handler know that the server stops; its answer is still sent.

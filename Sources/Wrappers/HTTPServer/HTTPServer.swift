@@ -1,11 +1,11 @@
 /// An HTTP/1.1 server on one address.
 ///
 /// Bytes are moved by the library's threads, handlers run as tasks, one for each request. Back
-/// pressure, limits and deadlines are the server's: see `HTTPServerOptions`. The process must ignore
-/// SIGPIPE or mask it; the server installs no signal handlers.
+/// pressure, limits and deadlines are the server's: see `HTTPServerOptions`. The server installs no
+/// signal handlers; the process should ignore SIGPIPE.
 ///
-/// Errors that the HTTP library meets while it parses have the library's own short HTML body and end
-/// the connection: 414 and 431 for a head beyond `connectionMemoryBytes`, 400 for a header line
+/// Errors that the HTTP library meets while it parses have its own short HTML body and end the
+/// connection: 414 and 431 for a head beyond `connectionMemoryBytes`, 400 for a header line
 /// without a colon, an unreadable Content-Length or chunk, 413 for a length beyond 64 bits, 505 for
 /// other HTTP versions. They are observed as `refused`.
 package final class HTTPServer: Sendable {

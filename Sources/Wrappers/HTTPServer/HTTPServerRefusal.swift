@@ -13,7 +13,8 @@ package enum HTTPServerRefusal: Equatable, Sendable {
   case tooManyRequests
   /// 503 with Retry-After: the request bodies held by all connections together are at their limit.
   case bodyMemoryExhausted
-  /// 500: the handler's answer cannot be sent (a status outside 200…599, a line break in a field).
+  /// 500: the handler's answer cannot be sent: its status is outside 200 to 599, or a field has
+  /// a line break.
   case invalidResponse
 
   package var status: Int {

@@ -5,8 +5,8 @@ import CMicroHTTPD
 /// Suspending and answering are allowed inside the library's callbacks for this connection only;
 /// resuming from any thread, exactly once for each suspension. A suspended connection cannot go
 /// away, otherwise the handle is valid until the library reports it closed.
+// Sendable because of that rule: resuming is thread-safe, the rest stays in callbacks.
 struct MHDConnection: @unchecked Sendable {
-  // Sendable because of the rule above: resuming is thread-safe, the rest stays in callbacks.
   let pointer: OpaquePointer
 
   func suspend() { MHD_suspend_connection(pointer) }

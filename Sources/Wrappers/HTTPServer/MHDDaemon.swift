@@ -5,8 +5,8 @@ import Glibc
 ///
 /// It is started without a listening socket: the supervisor accepts and hands sockets over, so that
 /// stopping needs none of the library's own ways to stop listening, which race with its threads.
+// Sendable because adding connections is thread-safe and `stop` is the supervisor's alone, once.
 struct MHDDaemon: @unchecked Sendable {
-  // Sendable because adding connections is thread-safe and `stop` is called once, by the supervisor.
   private let pointer: OpaquePointer
 
   /// - Throws: `cannotStart`.

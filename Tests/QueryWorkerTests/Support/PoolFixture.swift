@@ -10,6 +10,9 @@ struct PoolFixture {
   let lake: Lake
   let pool: WorkerPool
 
+  /// Every pool is some processes: all tests at once would measure the machine, not the pool.
+  private static let places = AsyncSemaphore(permits: 2, maximumWaiters: 1_000)
+
   /// The program lies beside the test bundle.
   static func executable() throws -> String {
     let bundle = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
@@ -25,12 +28,15 @@ struct PoolFixture {
     _ configure: (inout WorkerPoolOptions) -> Void = { _ in },
     _ body: (PoolFixture) async throws -> Void
   ) async throws {
+    try await places.acquire(until: .distantFuture, on: SystemMonotonicClock())
+    defer { places.release() }
     let lake = try Lake()
     var options = WorkerPoolOptions(
       executable: try executable(), temporaryFolder: lake.root + "/workers")
     options.sandboxMode = .require
     options.memoryLimitBytes = 256 << 20
     options.maximumWorkers = 4
+    options.birthLimitMs = 120_000
     configure(&options)
     let pool = WorkerPool(options: options)
     do {
@@ -61,11 +67,46 @@ struct PoolFixture {
     return answer
   }
 
+  /// Runs a statement without tables and compares its rendered rows.
+  func expect(
+    _ sql: String, answers text: String, tenant: Int64 = 1,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let answer = try await run(sql, tenant: tenant)
+    #expect(answer.text == text, sourceLocation: sourceLocation)
+  }
+
+  /// Runs a query of tenant 1 into a sink; nil when it was answered.
+  func outcome(
+    of query: WorkerQuery, into sink: some AnswerSink,
+    deadline: MonotonicInstant = .distantFuture,
+    resolve: @escaping @Sendable (NeedMessage) async throws -> ResolvedRelations = { _ in
+      ResolvedRelations(relations: [])
+    }
+  ) async -> Failure? {
+    // Whoever waits for the first rows of a query that failed must not wait for ever.
+    defer { (sink as? Gatekeeper)?.firstRows.decide(()) }
+    do throws(WorkerError) {
+      try await pool.run(
+        query, tenant: lake.binding(1), deadline: deadline, resolve: resolve, output: sink)
+      return nil
+    } catch {
+      return Failure(error)
+    }
+  }
+
   /// 0 when tenant 1's worker managed the operation, else the errno value.
   func probe(_ operation: String, _ path: String) async throws -> Int32 {
     try await pool.probe(
       operation, path: path, tenant: lake.binding(1),
       deadline: SystemMonotonicClock().now.advanced(byMs: 20_000))
+  }
+
+  /// Returns once the pool's counts are as wanted; the test's own time limit bounds it.
+  func waitUntil(_ condition: (WorkerPoolStatistics) -> Bool) async {
+    while !condition(pool.statistics) {
+      try? await Task.sleep(for: .milliseconds(5))
+    }
   }
 
   func expectRefused(
@@ -92,7 +133,7 @@ struct PoolFixture {
 
   enum Failure: Equatable {
     case query(QueryFailureKind)
-    case timedOut, lost, queueFull, cancelled
+    case timedOut, lost, queueFull, cancelled, stopping, unresolved, refusedBySink
     case other(String)
 
     init(_ error: WorkerError) {
@@ -102,7 +143,10 @@ struct PoolFixture {
       case .workerLost: self = .lost
       case .queueFull: self = .queueFull
       case .cancelled: self = .cancelled
-      default: self = .other("\(error)")
+      case .stopping: self = .stopping
+      case .resolution: self = .unresolved
+      case .output: self = .refusedBySink
+      case .unavailable(let reason): self = .other(reason)
       }
     }
   }

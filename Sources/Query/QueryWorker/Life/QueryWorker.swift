@@ -97,5 +97,5 @@ enum QueryWorkerError: Error {
   /// A thread exists that the sandbox would not bind.
   case unexpectedThreads
   /// A required layer of the sandbox is refused.
-  case layerMissing(String)
+  case layerMissing(String, String)
 }

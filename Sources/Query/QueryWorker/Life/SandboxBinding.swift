@@ -42,7 +42,7 @@ struct SandboxBinding {
       })
     if binding.mode == .require {
       for layer in layers where !layer.holds && Self.isRequired(layer) {
-        throw QueryWorkerError.layerMissing(layer.name)
+        throw QueryWorkerError.layerMissing(layer.name, layer.detail)
       }
     }
     return layers

@@ -96,16 +96,21 @@ extension IngestHandler {
       422, "DEAD_LETTERED", "events of the request could not become rows",
       context: [
         .init(
-          "dead_letters",
-          .array(
-            letters.map { letter in
-              .object([
-                .init("token", .integer(letter.token.rawValue)),
-                .init("reason", .string(letter.reason)),
-                .init("message", .string(letter.message)),
-              ])
-            })),
+          "dead_lettered", .array(letters.map { Self.value(of: $0, in: acceptance.tokens) })),
+        .init("accepted_count", .integer(acceptance.newCount)),
+        .init("duplicate_count", .integer(acceptance.duplicates.count)),
         .init("max_visibility_token", .integer(acceptance.highestToken.rawValue)),
       ])
+  }
+
+  private static func value(
+    of letter: DeadLetterRecord, in tokens: [VisibilityToken]
+  ) -> JSONValue {
+    .object([
+      .init("index", tokens.firstIndex(of: letter.token).map { .integer($0) } ?? .null),
+      .init("token", .integer(letter.token.rawValue)),
+      .init("reason", .string(letter.reason)),
+      .init("message", .string(letter.message)),
+    ])
   }
 }

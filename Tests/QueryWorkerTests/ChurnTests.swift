@@ -1,0 +1,84 @@
+import Foundation
+import Glibc
+import Testing
+import WorkerPool
+
+@Suite struct ChurnTests {
+  @Test func manyTenantsShareFewWorkersAndNothingIsLeftBehind() async throws {
+    let processID = getpid()
+    try await PoolFixture.withPool({ options in
+      options.maximumWorkers = 4
+      options.maximumQueriesPerWorker = 50
+    }) { fixture in
+      for tenant: Int64 in 1...8 {
+        try await fixture.lake.write(
+          "events", of: tenant, as: "SELECT range AS id FROM range(\(tenant))")
+      }
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for tenant: Int64 in 1...8 {
+          group.addTask {
+            for _ in 0..<200 {
+              let answer = try await fixture.run(
+                "SELECT count(*) FROM events", tenant: tenant, timeoutMs: 120_000)
+              #expect(answer.text == "[\(tenant)]")
+            }
+          }
+        }
+        try await group.waitForAll()
+      }
+      #expect(fixture.pool.statistics.workers <= 4)
+      #expect(fixture.pool.statistics.workersLost == 0)
+      let children = try Self.children(of: processID)
+      #expect(fixture.pool.processIDs.allSatisfy { children[$0] != nil })
+      #expect(fixture.pool.processIDs.allSatisfy { children[$0] != "Z" })
+    }
+  }
+
+  @Test func aPoolThatHasStoppedLeavesNoDescriptorAndNoProcess() async throws {
+    let lake = try Lake()
+    var options = WorkerPoolOptions(
+      executable: try PoolFixture.executable(), temporaryFolder: lake.root + "/workers")
+    options.birthLimitMs = 120_000
+    options.spareWorkers = 2
+    var processes: [Int32] = []
+    for _ in 0..<3 {
+      let pool = WorkerPool(options: options)
+      try await pool.start()
+      processes += pool.processIDs
+      await pool.stop()
+    }
+    let children = try Self.children(of: getpid())
+    #expect(processes.filter { children[$0] != nil } == [])
+    // Sockets of workers are the only unnamed stream sockets that this test process opens.
+    let open = try Self.socketCount()
+    let pool = WorkerPool(options: options)
+    try await pool.start()
+    await pool.stop()
+    #expect(try Self.socketCount() <= open + Self.socketsOfOtherTests)
+  }
+
+  /// Two more pools may be running, of at most four workers each.
+  private static let socketsOfOtherTests = 8
+
+  private static func socketCount() throws -> Int {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count { descriptor in
+      let target = try? FileManager.default.destinationOfSymbolicLink(
+        atPath: "/proc/self/fd/\(descriptor)")
+      return target?.hasPrefix("socket:") ?? false
+    }
+  }
+
+  /// The state letter of every child by its number.
+  private static func children(of parent: Int32) throws -> [Int32: String] {
+    var children: [Int32: String] = [:]
+    for entry in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+      guard let process = Int32(entry),
+        let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+        let end = text.lastIndex(of: ")")
+      else { continue }
+      let fields = text[text.index(after: end)...].split(separator: " ")
+      if fields.count > 1, Int32(fields[1]) == parent { children[process] = String(fields[0]) }
+    }
+    return children
+  }
+}
