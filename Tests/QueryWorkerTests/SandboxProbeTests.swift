@@ -12,10 +12,12 @@ import WorkerProtocol
     _ adjustment: PoolAdjustment = .none,
     _ body: (PoolFixture) async throws -> Void
   ) async throws {
-    try await PoolFixture.withPool(.with { options in
-      options.answersProbes = true
-      adjustment.apply(&options)
-    }) { fixture in
+    try await PoolFixture.withPool(
+      .with { options in
+        options.answersProbes = true
+        adjustment.apply(&options)
+      }
+    ) { fixture in
       try await fixture.lake.write("events", of: 1, as: "SELECT 1 AS id")
       try await fixture.lake.write("events", of: 2, as: "SELECT 2 AS id")
       try await body(fixture)
@@ -72,10 +74,12 @@ import WorkerProtocol
   }
 
   @Test func withoutLandlockTheOtherLayersHoldAndAreReported() async throws {
-    try await Self.withProbing(.with { options in
-      options.sandboxMode = .prefer
-      options.landlockABILimit = 0
-    }) { fixture in
+    try await Self.withProbing(
+      .with { options in
+        options.sandboxMode = .prefer
+        options.landlockABILimit = 0
+      }
+    ) { fixture in
       for operation in Self.processOperations {
         try await fixture.expectRefused(operation, "/etc/passwd")
       }

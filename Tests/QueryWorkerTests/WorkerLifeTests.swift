@@ -139,11 +139,13 @@ import WorkerProtocol
   }
 
   @Test func theQueueIsBoundedPerTenant() async throws {
-    try await PoolFixture.withPool(.with { options in
-      options.maximumRunningPerTenant = 1
-      options.maximumWaitingPerTenant = 1
-      options.graceMs = 300
-    }) { fixture in
+    try await PoolFixture.withPool(
+      .with { options in
+        options.maximumRunningPerTenant = 1
+        options.maximumWaitingPerTenant = 1
+        options.graceMs = 300
+      }
+    ) { fixture in
       try await fixture.run("SELECT 1")
       await withTaskGroup(of: PoolFixture.Failure?.self) { group in
         for _ in 0..<6 {
