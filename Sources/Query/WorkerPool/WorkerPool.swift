@@ -48,7 +48,8 @@ package final class WorkerPool: Sendable {
       maximumWaitingPerTenant: options.maximumWaitingPerTenant,
       maximumWaiting: options.maximumWaiting,
       maximumQueriesPerWorker: options.maximumQueriesPerWorker,
-      idle: .milliseconds(options.idleMs), grace: .milliseconds(options.graceMs),
+      idle: .milliseconds(options.idleMs), patience: .milliseconds(options.patienceMs),
+      grace: .milliseconds(options.graceMs),
       birth: .milliseconds(options.birthLimitMs),
       backoff: Backoff(
         initialMs: options.initialBackoffMs, maximumMs: options.maximumBackoffMs))
@@ -265,13 +266,13 @@ extension WorkerPool {
       giveBirth(id)
     }
     apply(wakesKeeper: false) { pool, now in
-      pool.nextTick() <= now ? pool.tick(now) : []
+      pool.nextTick(after: now) <= now ? pool.tick(now) : []
     }
     guard births.withLock({ $0.isEmpty }) else { return .now() }
     let now = clock.now
     return state.withLock { state in
       if state.pool.isStopping && state.pool.workers.isEmpty { return nil }
-      let next = state.pool.nextTick()
+      let next = state.pool.nextTick(after: now)
       guard next != .distantFuture else { return .distantFuture }
       return .now() + .nanoseconds(Int(max(0, (next - now).saturatedNanoseconds)))
     }
