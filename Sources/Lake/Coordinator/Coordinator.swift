@@ -105,14 +105,16 @@ package final class Coordinator: Service {
         }
         // At the end everything pending is committed, unless that fails: it is safe in the bus.
         if isStopping, state.withLock({ $0.flights.isEmpty }) { break }
-        _ = await wakeUp.wait(until: nextDeparture(), on: clock)
+        _ = await wakeUp.wait(until: nextDeparture(isStopping: isStopping), on: clock)
       }
     }
     await acknowledge()
   }
 
   /// When the next flight is due by itself. A flight that ends notifies.
-  private func nextDeparture() -> MonotonicInstant {
+  private func nextDeparture(isStopping: Bool) -> MonotonicInstant {
+    // At the end all that can fly does so at once; the rest has failed and stays.
+    guard !isStopping else { return .distantFuture }
     let due = state.withLock { state -> Timestamp? in
       guard let grounded = state.grounded(limit: flightLimit, options: options) else { return nil }
       return state.schedule.nextDue(excluding: grounded)

@@ -23,6 +23,26 @@ extension SQLiteCatalog {
     }
   }
 
+  package func fileCounts() async throws(CatalogError) -> FileCounts {
+    try await read { (connection) throws(SQLiteError) in
+      let row = try connection.statement(
+        """
+        SELECT n.tenant_name, max(f.files) FROM (
+          SELECT table_id, count(*) AS files FROM ducklake_data_file WHERE end_snapshot IS NULL
+          GROUP BY table_id) f
+        JOIN duckmesh_table t USING (table_id) JOIN duckmesh_tenant n USING (tenant_id)
+        GROUP BY n.tenant_id
+        """)
+      var most: [String: Int] = [:]
+      while try row.step() { most[row.text(0)] = Int(row.int64(1)) }
+      let waiting = try connection.statement(
+        "SELECT count(*) FROM ducklake_files_scheduled_for_deletion")
+      _ = try waiting.step()
+      defer { waiting.reset() }
+      return FileCounts(mostLiveFiles: most, awaitingDeletion: Int(waiting.int64(0)))
+    }
+  }
+
   package func liveFiles(
     of table: TableID
   ) async throws(CatalogError) -> [(file: DataFileRecord, schemaVersion: Int64)] {
