@@ -41,7 +41,7 @@ import Testing
     let file = try #require(try await mesh.catalog.liveFiles(of: table.id).first).file
     let path = mesh.store.localPath(of: file.path)
     let copy = path + ".new"
-    try await mesh.engine.withConnection { (connection) throws(DuckDBError) in
+    _ = try await mesh.engine.withConnection { (connection) throws(DuckDBError) in
       try connection.execute(
         """
         COPY (SELECT * FROM read_parquet('\(path)') WHERE id <> 4) TO '\(copy)'

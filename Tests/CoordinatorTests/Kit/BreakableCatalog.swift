@@ -143,6 +143,8 @@ extension BreakableCatalog: MaintenanceCatalog {
     try await inner.mergeCandidates(above: above, limit: limit)
   }
 
+  func fileCounts() async throws(CatalogError) -> FileCounts { try await inner.fileCounts() }
+
   func liveFiles(
     of table: TableID
   ) async throws(CatalogError) -> [(file: DataFileRecord, schemaVersion: Int64)] {
