@@ -19,10 +19,18 @@ final class Witness: Sendable {
     var sent: Set<String> = []
     /// Rows of the table at snapshots, as first read.
     var counts: [Int64: Int64] = [:]
+    var refusals: Set<String> = []
   }
 
   private let state = Lock(State())
+  private let padding: String
   let tenant = "witness"
+
+  /// - Parameter paddingBytes: what each event carries beside its key.
+  init(paddingBytes: Int = 0) { padding = String(repeating: "x", count: paddingBytes) }
+
+  /// How requests were refused: status and code.
+  var refusals: Set<String> { state.withLock { $0.refusals } }
 
   var acknowledgedCount: Int { state.withLock { $0.acknowledged.count } }
   var sentCount: Int { state.withLock { $0.sent.count } }
@@ -30,7 +38,9 @@ final class Witness: Sendable {
   func client(_ server: ServerProcess) -> APIClient { server.client(tenant: tenant) }
 
   func prepare(_ server: ServerProcess) async throws {
-    try await client(server).createTable(Self.table, "key VARCHAR", "client INTEGER").expect(201)
+    try await client(server).createTable(
+      Self.table, "key VARCHAR", "client INTEGER", "padding VARCHAR"
+    ).expect(201)
   }
 
   func newKey(of client: Int) -> String {
@@ -46,13 +56,14 @@ final class Witness: Sendable {
   func write(
     _ key: String, client number: Int, to server: ServerProcess, waits: Bool = false
   ) async throws -> Int64? {
-    let payload = #"{"key": "\#(key)", "client": \#(number)}"#
+    let payload = #"{"key": "\#(key)", "client": \#(number), "padding": "\#(padding)"}"#
     let more = waits ? #", "wait_for_visibility": true, "visibility_timeout_ms": 60000"# : ""
     guard let reply = try? await client(server).ingest(Self.table, [(key, payload)], more: more)
     else { return nil }
     // A server that is about to end may refuse; nothing was promised then.
     guard reply.status == 200, let token = reply.token else {
       #expect([429, 503, 504].contains(reply.status), "\(reply.status) \(reply.text)")
+      state.withLock { _ = $0.refusals.insert("\(reply.status) \(reply.errorCode ?? "")") }
       return nil
     }
     remember(key, token, isDuplicate: reply["duplicate_count"]?.integer == 1)
