@@ -153,7 +153,7 @@ let package = Package(
       "CoordinatorTests",
       [
         "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "ObjectStore", "DuckDB", "Query",
-        "Catalog", "Consistency", "IngestBus", "Model", "Runtime", "Observability",
+        "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime", "Observability",
       ]),
     tests(
       "QueryWorkerTests",
