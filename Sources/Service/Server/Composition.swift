@@ -93,7 +93,8 @@ struct Composition {
     ]
   }
 
-  /// What earlier processes left: watermarks, what is pending, and the tenants of the configuration.
+  /// What earlier processes left: watermarks, what is pending, and the tenants of the
+  /// configuration.
   private static func prepare(
     _ configuration: ServerConfiguration, catalog: SQLiteCatalog, store: LocalObjectStore,
     hub: VisibilityHub, pending: PendingEvents
