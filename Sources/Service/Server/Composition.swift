@@ -69,7 +69,7 @@ struct Composition {
     let storage = StorageMonitor(
       store: store, floorBytes: limits.server.freeSpaceFloorBytes, clock: clock)
     try await Self.prepare(
-      configuration, catalog: catalog, store: store, hub: hub, pending: pending)
+      configuration, catalog: catalog, bus: bus, store: store, hub: hub, pending: pending)
     registry.addCollector { samples in Self.collect(pool, metrics, &samples) }
     let api = APIServices(
       configuration: configuration, catalog: catalog, bus: bus, store: store,
@@ -96,13 +96,16 @@ struct Composition {
   /// What earlier processes left: watermarks, what is pending, and the tenants of the
   /// configuration.
   private static func prepare(
-    _ configuration: ServerConfiguration, catalog: SQLiteCatalog, store: LocalObjectStore,
-    hub: VisibilityHub, pending: PendingEvents
+    _ configuration: ServerConfiguration, catalog: SQLiteCatalog, bus: SQLiteIngestBus,
+    store: LocalObjectStore, hub: VisibilityHub, pending: PendingEvents
   ) async throws {
     var names = Set(configuration.staticKeys.map(\.tenantId))
     if !configuration.isAuthenticationRequired { names.insert("default") }
     for name in names.sorted() { _ = try await catalog.ensureTenant(named: name, limit: .max) }
-    for account in try await catalog.accounts() {
+    let accounts = try await catalog.accounts()
+    // What was committed right before the end may not have been acknowledged.
+    try await bus.acknowledge(accounts.map { (tenant: $0.tenant, through: $0.watermark) })
+    for account in accounts {
       let latest = try await catalog.latestSnapshot(tenant: account.tenant)
       hub.announce([
         (account.tenant, BarrierState.Watermark(token: account.watermark, snapshot: latest.id))
