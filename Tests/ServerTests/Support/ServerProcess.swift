@@ -52,6 +52,11 @@ final class ServerProcess: Sendable {
     do {
       try await server.start()
       let value = try await body(server)
+      defer {
+        try? server.log.write(
+          toFile: "/tmp/apitests/last-\(server.folder.path.suffix(5)).log", atomically: true,
+          encoding: .utf8)
+      }  // DBG
       if server.isStarted {
         #expect(await server.stop() == .exited(0), "\(server.log.suffix(2_000))")
       }
