@@ -20,6 +20,8 @@ package struct BatchSender: Sendable {
   let timeoutMs: Int
   /// Ends the waiting between attempts.
   let stop: StopSignal
+  /// No attempt is made after it.
+  var deadline: ContinuousClock.Instant?
 
   /// - Throws: the last attempt's failure, or `interrupted`.
   package func deliver(_ batch: Batch) throws(ToolFailure) -> Delivery {
@@ -37,12 +39,17 @@ package struct BatchSender: Sendable {
       case .postponed(let failure, let retryAfterMs):
         let delayMs = policy.delayMs(
           afterAttempt: attempts, retryAfterMs: retryAfterMs, random: .random(in: 0..<1))
-        guard let delayMs else { throw failure }
+        guard let delayMs, !isTooLate(afterMs: delayMs) else { throw failure }
         if stop.sleep(milliseconds: delayMs), let reason = stop.reason {
           throw .interrupted(by: reason)
         }
       }
     }
+  }
+
+  private func isTooLate(afterMs delayMs: Int) -> Bool {
+    guard let deadline else { return false }
+    return ContinuousClock.now + .milliseconds(delayMs) >= deadline
   }
 
   private func attempt(_ request: ClientRequest, recordCount: Int) -> Attempt {

@@ -8,6 +8,8 @@ package struct IngestReceipt: Sendable, Equatable {
   package var accepted: Int
   package var duplicates: Int
   package var token: Int?
+  /// The snapshot that shows the rows, where the write waited for it.
+  package var snapshot: Int?
   package var deadLetterCount: Int
   package var deadLetters: [DeadLetter]
 
@@ -19,6 +21,7 @@ package struct IngestReceipt: Sendable, Equatable {
     self.accepted = accepted
     self.duplicates = duplicates
     token = value["max_visibility_token"]?.integer
+    snapshot = value["visible_snapshot_id"]?.integer
     deadLetters = Self.deadLetters(value["dead_lettered"])
     deadLetterCount = deadLetters.count
   }
@@ -29,7 +32,7 @@ package struct IngestReceipt: Sendable, Equatable {
     guard refusal.status == 422, refusal.errorCode == "DEAD_LETTERED" else { return nil }
     let context = refusal.context
     deadLetters = Self.deadLetters(context?["dead_lettered"])
-    deadLetterCount = max(1, deadLetters.count, context?["tokens"]?.array?.count ?? 0)
+    deadLetterCount = max(1, deadLetters.count)
     accepted = context?["accepted_count"]?.integer ?? max(0, recordCount - deadLetterCount)
     duplicates = context?["duplicate_count"]?.integer ?? 0
     token = context?["max_visibility_token"]?.integer
@@ -37,9 +40,9 @@ package struct IngestReceipt: Sendable, Equatable {
 
   private static func deadLetters(_ value: JSONValue?) -> [DeadLetter] {
     (value?.array ?? []).map { letter in
-      DeadLetter(
-        index: letter["index"]?.integer ?? letter["record_index"]?.integer,
-        reason: letter["reason"]?.text ?? "no reason given")
+      let reason = letter["reason"]?.text ?? "no reason given"
+      let message = letter["message"]?.text.map { ": " + $0 } ?? ""
+      return DeadLetter(index: letter["index"]?.integer, reason: reason + message)
     }
   }
 }
