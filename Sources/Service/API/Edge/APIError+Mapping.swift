@@ -6,12 +6,19 @@ import Query
 import SimdJSON
 
 extension APIError {
-  static let tableNotFound = APIError(404, "TABLE_NOT_FOUND", "there is no such table")
   static let snapshotNotFound = APIError(
     404, "SNAPSHOT_NOT_FOUND", "there is no such snapshot, or it has been expired")
   static let storageFull = APIError(
     503, "STORAGE_FULL", "the server has no space left; nothing was accepted",
     isRetryable: true, retryAfterSeconds: 5)
+
+  /// The text depends on what was asked for alone, so it tells nothing of other tenants' tables.
+  static func tableNotFound(_ names: [String]) -> APIError {
+    let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
+    return APIError(
+      404, "TABLE_NOT_FOUND",
+      names.isEmpty ? "there is no such table" : "there is no table \(list)")
+  }
 
   static func unavailable(_ component: String) -> APIError {
     APIError(
@@ -25,9 +32,11 @@ extension APIError {
       context: error.position > 0 ? [.init("position", .integer(error.position))] : [])
   }
 
-  static func unknownField(_ name: String) -> APIError {
-    APIError(
-      400, "UNKNOWN_FIELD", "unknown field \"\(name)\"",
+  /// - Parameter known: what could have been meant; empty where that is not told.
+  static func unknownField(_ name: String, known: Set<String> = []) -> APIError {
+    let hint = known.isEmpty ? "" : "; known are \(known.sorted().joined(separator: ", "))"
+    return APIError(
+      400, "UNKNOWN_FIELD", "unknown field \"\(name)\"\(hint)",
       context: [.init("field", .string(name))])
   }
 
@@ -74,7 +83,7 @@ extension APIError {
 
   init(_ error: CatalogError) {
     switch error {
-    case .tableNotFound: self = .tableNotFound
+    case .tableNotFound: self = .tableNotFound([])
     case .snapshotNotFound: self = .snapshotNotFound
     case .tableExists:
       self.init(409, "TABLE_EXISTS", "a table of this name exists already")
@@ -123,7 +132,7 @@ extension APIError {
       self.init(
         410, "SNAPSHOT_GONE", "the snapshot was expired while the query ran; ask again",
         isRetryable: true)
-    case .tableNotFound: self = .tableNotFound
+    case .tableNotFound(let names): self = .tableNotFound(names)
     case .failed(let failure): self.init(failure)
     case .timedOut:
       self.init(504, "QUERY_TIMEOUT", "the query did not end within its timeout")
