@@ -205,7 +205,7 @@ final class FakeMesh: Sendable {
     }
     if conflict { return error(409, "IDEMPOTENCY_KEY_REUSED", "other content") }
     var members: [JSONValue.Member] = [
-      .init(name: "accepted_count", value: JSONValue(accepted - deadLettered.count)),
+      .init(name: "accepted_count", value: JSONValue(accepted)),
       .init(name: "duplicate_count", value: JSONValue(duplicates)),
       .init(name: "max_visibility_token", value: JSONValue(records.count)),
       .init(name: "status", value: .string("accepted")),

@@ -6,6 +6,7 @@ import Query
 import SimdJSON
 
 extension APIError {
+  static let tableNotFound = APIError(404, "TABLE_NOT_FOUND", "there is no such table")
   static let snapshotNotFound = APIError(
     404, "SNAPSHOT_NOT_FOUND", "there is no such snapshot, or it has been expired")
   static let storageFull = APIError(
@@ -13,11 +14,9 @@ extension APIError {
     isRetryable: true, retryAfterSeconds: 5)
 
   /// The text depends on what was asked for alone, so it tells nothing of other tenants' tables.
-  static func tableNotFound(_ names: [String]) -> APIError {
+  static func tableNotFound(named names: [String]) -> APIError {
     let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
-    return APIError(
-      404, "TABLE_NOT_FOUND",
-      names.isEmpty ? "there is no such table" : "there is no table \(list)")
+    return APIError(404, "TABLE_NOT_FOUND", "there is no table \(list)")
   }
 
   static func unavailable(_ component: String) -> APIError {
@@ -83,7 +82,7 @@ extension APIError {
 
   init(_ error: CatalogError) {
     switch error {
-    case .tableNotFound: self = .tableNotFound([])
+    case .tableNotFound: self = .tableNotFound
     case .snapshotNotFound: self = .snapshotNotFound
     case .tableExists:
       self.init(409, "TABLE_EXISTS", "a table of this name exists already")
@@ -132,7 +131,7 @@ extension APIError {
       self.init(
         410, "SNAPSHOT_GONE", "the snapshot was expired while the query ran; ask again",
         isRetryable: true)
-    case .tableNotFound(let names): self = .tableNotFound(names)
+    case .tableNotFound(let names): self = .tableNotFound(named: names)
     case .failed(let failure): self.init(failure)
     case .timedOut:
       self.init(504, "QUERY_TIMEOUT", "the query did not end within its timeout")

@@ -93,7 +93,7 @@ struct TableHandler: Sendable {
     } catch {
       throw APIError(error)
     }
-    guard let table else { throw .tableNotFound([name]) }
+    guard let table else { throw .tableNotFound(named: [name]) }
     return table
   }
 

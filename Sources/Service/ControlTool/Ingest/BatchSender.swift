@@ -31,7 +31,7 @@ package struct BatchSender: Sendable {
     var attempts = 0
     while true {
       attempts += 1
-      switch attempt(request, recordCount: batch.lines.count) {
+      switch attempt(request) {
       case .delivered(let receipt):
         return Delivery(receipt: receipt, attempts: attempts)
       case .failed(let failure):
@@ -52,7 +52,7 @@ package struct BatchSender: Sendable {
     return ContinuousClock.now + .milliseconds(delayMs) >= deadline
   }
 
-  private func attempt(_ request: ClientRequest, recordCount: Int) -> Attempt {
+  private func attempt(_ request: ClientRequest) -> Attempt {
     let response: ClientResponse
     do throws(HTTPClientError) {
       response = try connection.client.sendBlocking(request)
@@ -64,7 +64,7 @@ package struct BatchSender: Sendable {
     }
     guard (200..<300).contains(response.status) else {
       let refusal = ServerRefusal(response)
-      if let receipt = IngestReceipt(deadLetteredBy: refusal, recordCount: recordCount) {
+      if let receipt = IngestReceipt(deadLetteredBy: refusal) {
         return .delivered(receipt)
       }
       let retryAfterMs = RetryPolicy.retryAfterMs(response.header("Retry-After"))

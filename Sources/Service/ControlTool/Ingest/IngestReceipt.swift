@@ -5,6 +5,7 @@ package struct IngestReceipt: Sendable, Equatable {
     package var reason: String
   }
 
+  /// New records, those among the dead letters included.
   package var accepted: Int
   package var duplicates: Int
   package var token: Int?
@@ -28,14 +29,11 @@ package struct IngestReceipt: Sendable, Equatable {
 
   /// The refusal of a waited write some of whose records were dead-lettered: the write itself
   /// stands, and the others of its records are visible.
-  package init?(deadLetteredBy refusal: ServerRefusal, recordCount: Int) {
-    guard refusal.status == 422, refusal.errorCode == "DEAD_LETTERED" else { return nil }
-    let context = refusal.context
-    deadLetters = Self.deadLetters(context?["dead_lettered"])
-    deadLetterCount = max(1, deadLetters.count)
-    accepted = context?["accepted_count"]?.integer ?? max(0, recordCount - deadLetterCount)
-    duplicates = context?["duplicate_count"]?.integer ?? 0
-    token = context?["max_visibility_token"]?.integer
+  package init?(deadLetteredBy refusal: ServerRefusal) {
+    guard refusal.status == 422, refusal.errorCode == "DEAD_LETTERED",
+      let context = refusal.context
+    else { return nil }
+    self.init(context)
   }
 
   private static func deadLetters(_ value: JSONValue?) -> [DeadLetter] {

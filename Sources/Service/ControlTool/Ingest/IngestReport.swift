@@ -41,7 +41,9 @@ struct IngestReport {
     if tally.duplicatesInResent > 0 {
       lines[2] += " (\(tally.duplicatesInResent) in requests whose first answer was lost)"
     }
-    if tally.deadLettered > 0 { lines.append("dead-lettered  \(tally.deadLettered)") }
+    if tally.deadLettered > 0 {
+      lines.append("dead-lettered  \(tally.deadLettered) of the accepted")
+    }
     if let token = tally.highestToken { lines.append("highest token  \(token)") }
     if case .visible(let snapshot) = visibility {
       lines.append("visible        " + (snapshot.map { "in snapshot \($0)" } ?? "yes"))
