@@ -14,10 +14,10 @@ import WorkerProtocol
   }
 
   private static func withTwoTenants(
-    _ configure: @escaping (inout WorkerPoolOptions) -> Void = { _ in },
+    _ adjustment: PoolAdjustment = .none,
     _ body: (PoolFixture) async throws -> Void
   ) async throws {
-    try await PoolFixture.withPool(configure) { fixture in
+    try await PoolFixture.withPool(adjustment) { fixture in
       for tenant: Int64 in [1, 2] {
         try await fixture.lake.write(
           "events", of: tenant, as: "SELECT range AS id FROM range(\(tenant * 10))")
@@ -92,10 +92,12 @@ import WorkerProtocol
     "SELECT max(md5(a.range || b.range::VARCHAR)) FROM range(1000000) a, range(1000000) b",
   ])
   func aBombEndsWithinItsTimeAndCostsOneQuery(_ sql: String) async throws {
-    try await Self.withTwoTenants({ options in
-      options.graceMs = 500
-      options.temporaryLimitBytes = 64 << 20
-    }) { fixture in
+    try await Self.withTwoTenants(
+      .with { options in
+        options.graceMs = 500
+        options.temporaryLimitBytes = 64 << 20
+      }
+    ) { fixture in
       let failure = await fixture.failure(of: sql, timeoutMs: 2_000)
       switch failure {
       case .timedOut, .query(.memoryExceeded), .query(.queryFailed), .query(.resultTooLarge),

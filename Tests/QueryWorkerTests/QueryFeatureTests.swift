@@ -183,7 +183,7 @@ import WorkerProtocol
 
   @Test(arguments: [1, 2, 4, 16, 64])
   func anyNumberOfThreadsFitsTheAddressSpace(threads: Int) async throws {
-    try await PoolFixture.withPool({ $0.threadsPerWorker = threads }) { fixture in
+    try await PoolFixture.withPool(.with { $0.threadsPerWorker = threads }) { fixture in
       try await fixture.lake.write(
         "events", of: 1, as: "SELECT range AS id, range % 100 AS k FROM range(2000000)")
       let answer = try await fixture.run(

@@ -9,13 +9,15 @@ import WorkerProtocol
 /// Attempts forbidden operations with the system's own calls, from inside a bound worker.
 @Suite struct SandboxProbeTests {
   private static func withProbing(
-    _ configure: (inout WorkerPoolOptions) -> Void = { _ in },
+    _ adjustment: PoolAdjustment = .none,
     _ body: (PoolFixture) async throws -> Void
   ) async throws {
-    try await PoolFixture.withPool({ options in
-      options.answersProbes = true
-      configure(&options)
-    }) { fixture in
+    try await PoolFixture.withPool(
+      .with { options in
+        options.answersProbes = true
+        adjustment.apply(&options)
+      }
+    ) { fixture in
       try await fixture.lake.write("events", of: 1, as: "SELECT 1 AS id")
       try await fixture.lake.write("events", of: 2, as: "SELECT 2 AS id")
       try await body(fixture)
@@ -30,7 +32,7 @@ import WorkerProtocol
 
   @Test(arguments: [nil, 1, 2, 3] as [UInt8?])
   func aBoundWorkerReachesItsTenantsFilesAndNothingElse(abi: UInt8?) async throws {
-    try await Self.withProbing({ $0.landlockABILimit = abi }) { fixture in
+    try await Self.withProbing(.with { $0.landlockABILimit = abi }) { fixture in
       let own = fixture.lake.folder(of: 1) + "/events/data-1.parquet"
       let other = fixture.lake.folder(of: 2) + "/events/data-1.parquet"
       let reading = try await fixture.probe("read", own)
@@ -59,7 +61,7 @@ import WorkerProtocol
   }
 
   @Test func aWorkerWritesInItsTemporaryFolder() async throws {
-    try await Self.withProbing({ $0.spareWorkers = 0 }) { fixture in
+    try await Self.withProbing(.with { $0.spareWorkers = 0 }) { fixture in
       _ = try await fixture.probe("read", "/")
       let workers = fixture.lake.root + "/workers"
       var created = 0
@@ -72,10 +74,12 @@ import WorkerProtocol
   }
 
   @Test func withoutLandlockTheOtherLayersHoldAndAreReported() async throws {
-    try await Self.withProbing({ options in
-      options.sandboxMode = .prefer
-      options.landlockABILimit = 0
-    }) { fixture in
+    try await Self.withProbing(
+      .with { options in
+        options.sandboxMode = .prefer
+        options.landlockABILimit = 0
+      }
+    ) { fixture in
       for operation in Self.processOperations {
         try await fixture.expectRefused(operation, "/etc/passwd")
       }
@@ -107,7 +111,7 @@ import WorkerProtocol
   }
 
   @Test func switchedOffItStillHasItsLimits() async throws {
-    try await Self.withProbing({ $0.sandboxMode = .off }) { fixture in
+    try await Self.withProbing(.with { $0.sandboxMode = .off }) { fixture in
       let layers = fixture.pool.sandboxReport
       #expect(
         layers.filter(\.holds).map(\.name).sorted()

@@ -25,7 +25,7 @@ import WorkerProtocol
   }
 
   @Test func aKilledWorkerIsOneFailedQuery() async throws {
-    try await PoolFixture.withPool({ $0.spareWorkers = 0 }) { fixture in
+    try await PoolFixture.withPool(.with { $0.spareWorkers = 0 }) { fixture in
       let sink = Gatekeeper()
       async let outcome = fixture.outcome(
         of: Self.rows(), into: sink, deadline: .distantFuture)
@@ -54,7 +54,7 @@ import WorkerProtocol
   }
 
   @Test func aCancelledTaskStopsItsQueryAndKeepsItsWorker() async throws {
-    try await PoolFixture.withPool({ $0.graceMs = 30_000 }) { fixture in
+    try await PoolFixture.withPool(.with { $0.graceMs = 30_000 }) { fixture in
       try await fixture.run("SELECT 1")
       let before = Set(fixture.pool.processIDs)
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -74,7 +74,7 @@ import WorkerProtocol
   }
 
   @Test func aSinkThatRefusesEndsItsQueryAndKeepsItsWorker() async throws {
-    try await PoolFixture.withPool({ $0.graceMs = 30_000 }) { fixture in
+    try await PoolFixture.withPool(.with { $0.graceMs = 30_000 }) { fixture in
       try await fixture.run("SELECT 1")
       let before = Set(fixture.pool.processIDs)
       let outcome = await fixture.outcome(of: Self.rows(), into: RefusingSink())
@@ -98,7 +98,7 @@ import WorkerProtocol
   }
 
   @Test func aQueryEndsAtItsDeadlineWhateverItDoes() async throws {
-    try await PoolFixture.withPool({ $0.graceMs = 300 }) { fixture in
+    try await PoolFixture.withPool(.with { $0.graceMs = 300 }) { fixture in
       #expect(await fixture.failure(of: Self.endless, timeoutMs: 300) == .timedOut)
       try await fixture.expect("SELECT 1", answers: "[1]")
       // The client takes nothing, so not even the worker's last word gets through.
@@ -139,11 +139,13 @@ import WorkerProtocol
   }
 
   @Test func theQueueIsBoundedPerTenant() async throws {
-    try await PoolFixture.withPool({ options in
-      options.maximumRunningPerTenant = 1
-      options.maximumWaitingPerTenant = 1
-      options.graceMs = 300
-    }) { fixture in
+    try await PoolFixture.withPool(
+      .with { options in
+        options.maximumRunningPerTenant = 1
+        options.maximumWaitingPerTenant = 1
+        options.graceMs = 300
+      }
+    ) { fixture in
       try await fixture.run("SELECT 1")
       await withTaskGroup(of: PoolFixture.Failure?.self) { group in
         for _ in 0..<6 {

@@ -43,7 +43,6 @@ package struct Limits: Sendable, Equatable {
     package var waitingPerTenant = 256
     /// 0 stands for the number of processors until the configuration resolves it.
     package var runningPerTenant = 0
-    package var manifestCacheSeconds = 60
 
     package init() {}
   }
@@ -72,8 +71,6 @@ package struct Limits: Sendable, Equatable {
     package var claimEvents = 100_000
     package var claimBytes = 64 << 20
     package var commitTables = 256
-    package var commitBytes = 256 << 20
-    package var segmentRetentionSeconds = 0
 
     package init() {}
   }
@@ -81,7 +78,6 @@ package struct Limits: Sendable, Equatable {
   /// How files are merged, kept and deleted.
   package struct Maintenance: Sendable, Equatable {
     package var mergeFanIn = 16
-    package var targetLiveFiles = 100
     package var mergedFileBytes = 256 << 20
     package var compactionIntervalMs = 1_000
     package var retentionIntervalSeconds = 60

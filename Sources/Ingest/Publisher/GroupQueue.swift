@@ -7,6 +7,7 @@ import Model
 struct GroupQueue<Entry> {
   struct Limits: Sendable {
     var waitingBytes: Int
+    var waitingRequests: Int
     var groupBytes: Int
     var groupRecords: Int
   }
@@ -21,9 +22,9 @@ struct GroupQueue<Entry> {
 
   /// - Returns: false when the bound is reached; a single submission always fits an empty queue.
   mutating func append(_ submission: Submission, _ entry: Entry) -> Bool {
-    guard waiting.isEmpty || waitingBytes + submission.byteCount <= limits.waitingBytes else {
-      return false
-    }
+    guard waiting.count < limits.waitingRequests,
+      waiting.isEmpty || waitingBytes + submission.byteCount <= limits.waitingBytes
+    else { return false }
     waiting.append((submission, entry))
     waitingBytes += submission.byteCount
     return true

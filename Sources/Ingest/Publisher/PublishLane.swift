@@ -27,8 +27,8 @@ final class PublishLane: Sendable {
       State(
         queue: GroupQueue(
           limits: .init(
-            waitingBytes: options.waitingBytes, groupBytes: options.groupBytes,
-            groupRecords: options.groupRecords))))
+            waitingBytes: options.waitingBytes, waitingRequests: options.waitingRequests,
+            groupBytes: options.groupBytes, groupRecords: options.groupRecords))))
     self.bus = bus
     self.options = options
     self.clock = clock

@@ -12,17 +12,19 @@ package final class Publisher: Service {
     package var lanes: Int
     /// Bytes that may wait in one lane.
     package var waitingBytes: Int
+    package var waitingRequests: Int
     package var groupBytes: Int
     package var groupRecords: Int
     /// How often a group whose outcome is unknown is sent again before its clients are told.
     package var attempts: Int
 
     package init(
-      lanes: Int = 1, waitingBytes: Int = 256 << 20, groupBytes: Int = 64 << 20,
-      groupRecords: Int = 50_000, attempts: Int = 3
+      lanes: Int = 1, waitingBytes: Int = 256 << 20, waitingRequests: Int = 4_096,
+      groupBytes: Int = 64 << 20, groupRecords: Int = 50_000, attempts: Int = 3
     ) {
       self.lanes = lanes
       self.waitingBytes = waitingBytes
+      self.waitingRequests = waitingRequests
       self.groupBytes = groupBytes
       self.groupRecords = groupRecords
       self.attempts = attempts

@@ -11,6 +11,18 @@ package struct MergeCandidate: Sendable, Equatable {
   }
 }
 
+/// How many files there are, for operators.
+package struct FileCounts: Sendable, Equatable {
+  /// Live files of the tenant's table that has the most, by tenant name.
+  package let mostLiveFiles: [String: Int]
+  package let awaitingDeletion: Int
+
+  package init(mostLiveFiles: [String: Int], awaitingDeletion: Int) {
+    self.mostLiveFiles = mostLiveFiles
+    self.awaitingDeletion = awaitingDeletion
+  }
+}
+
 /// A file that no snapshot reaches any more.
 package struct ScheduledFile: Sendable, Equatable {
   package let path: String
@@ -113,6 +125,8 @@ package struct SnapshotStub: Sendable, Equatable {
 package protocol MaintenanceCatalog: Sendable {
   /// Tables with more than `above` live files, the fullest first.
   func mergeCandidates(above: Int, limit: Int) async throws(CatalogError) -> [MergeCandidate]
+
+  func fileCounts() async throws(CatalogError) -> FileCounts
 
   /// The live files of a table in row-id order, with the schema version each was written under.
   func liveFiles(

@@ -55,21 +55,25 @@ struct BatchPlan: Sendable {
     var position = 0
     var token = segment.firstToken
     for run in runs {
-      var batch =
-        tables[run.table]
-        ?? TableBatch(tenant: claim.tenant, epoch: claim.epoch, table: run.table)
+      // Gathered apart and appended in place: taking the batch out of the dictionary and putting it
+      // back would copy all its events for every request.
+      var events: [PlannedEvent] = []
       for record in run.records {
         defer { position += 1 }
         if skipped.first == position {
           skipped.removeFirst()
           continue
         }
-        batch.events.append(
+        events.append(
           PlannedEvent(token: token, schemaVersion: run.schemaVersion, record: record))
         token = token.advanced(by: 1)
       }
-      tables[run.table] = batch.events.isEmpty ? nil : batch
       if !run.traceID.isEmpty { traces.insert(run.traceID) }
+      guard !events.isEmpty else { continue }
+      tables[
+        run.table,
+        default: TableBatch(tenant: claim.tenant, epoch: claim.epoch, table: run.table)
+      ].events.append(contentsOf: events)
     }
     guard skipped.isEmpty, token == segment.lastToken.advanced(by: 1) else { throw damaged }
   }

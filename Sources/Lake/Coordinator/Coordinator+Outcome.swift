@@ -4,14 +4,6 @@ import IngestBus
 import Model
 import Observability
 import Runtime
-import Synchronization
-
-/// How many flights have ended since the loop last looked.
-final class EndedFlights: Sendable {
-  private let count = Atomic<Int>(0)
-  func add() { count.add(1, ordering: .relaxed) }
-  func exchange() -> Int { count.exchange(0, ordering: .relaxed) }
-}
 
 extension Coordinator {
   func claim(_ tenants: [TenantID]) async throws(EnvironmentFailure) -> [TenantClaim] {

@@ -44,6 +44,7 @@ package final class Coordinator: Service {
     /// Tenants being materialised, with the head that was known when they were taken.
     var inFlight: [TenantID: VisibilityToken] = [:]
     var flying: Set<TenantID> { Set(inFlight.keys) }
+    var flights = 0
     var unacknowledged: [TenantID: VisibilityToken] = [:]
     var failures: [TenantID: Int] = [:]
     /// What keeps events from becoming visible; nil when all is well.
@@ -102,8 +103,7 @@ package final class Coordinator: Service {
 
   package func run(shutdown: Shutdown) async throws {
     shutdown.onRequest { [wakeUp] in wakeUp.notify() }
-    await withTaskGroup(of: Void.self) { group in
-      var flying = 0
+    await withDiscardingTaskGroup { group in
       var nextBacklog = instant
       var nextAcknowledge = instant
       while !Task.isCancelled {
@@ -117,52 +117,41 @@ package final class Coordinator: Service {
           nextAcknowledge = now.adding(milliseconds: options.acknowledgeIntervalMs)
         }
         let isStopping = shutdown.isRequested
-        // At the end everything pending is committed, unless that fails: it is safe in the bus.
-        while flying < flightLimit, !(isStopping && trouble != nil),
-          let tenants = takeDue(all: isStopping)
-        {
-          flying += 1
+        while let tenants = takeDue(isStopping: isStopping) {
           group.addTask { [self] in await fly(tenants) }
         }
-        if isStopping, flying == 0 { break }
-        if flying == flightLimit || (isStopping && flying > 0) {
-          await group.next()
-          flying -= 1
-          continue
-        }
-        flying -= await pause(until: min(nextBacklog, nextAcknowledge), group: &group, flying)
+        if isStopping, state.withLock({ $0.flights == 0 }) { break }
+        await pause(until: min(nextBacklog, nextAcknowledge), isStopping: isStopping)
       }
-      await group.waitForAll()
     }
     await acknowledge()
   }
 
-  /// Waits for a word, the next due tenant or `limit`.
-  ///
-  /// - Returns: how many flights have ended meanwhile.
-  private func pause(
-    until limit: Timestamp, group: inout TaskGroup<Void>, _ flying: Int
-  ) async -> Int {
-    let due = state.withLock { $0.schedule.nextDue(excluding: $0.flying) }
+  /// Waits for a word, the next due tenant or `limit`. A flight that ends is a word as well.
+  private func pause(until limit: Timestamp, isStopping: Bool) async {
+    let due: Timestamp? = state.withLock { state in
+      // With no flight to be had, what is due waits for one that ends.
+      guard state.flights < flightLimit, !isStopping else { return nil }
+      return state.schedule.nextDue(excluding: state.flying)
+    }
     let wake = min(limit, due ?? limit)
-    // A flight that ends notifies as well, so one wait covers everything.
     _ = await wakeUp.wait(
       until: MonotonicInstant(nanoseconds: wake.microseconds * 1_000), on: clock)
-    return endedFlights.exchange()
   }
 
-  let endedFlights = EndedFlights()
-
-  /// The tenants of the next flight, marked as flying.
+  /// The tenants of the next flight, marked as flying; nil when none is due or may fly.
   ///
-  /// - Parameter all: whether to take everything pending (at shutdown).
-  private func takeDue(all: Bool) -> [TenantID]? {
+  /// - Parameter isStopping: whether to take everything pending. If that fails it stays in the bus,
+  ///   where it is safe.
+  private func takeDue(isStopping: Bool) -> [TenantID]? {
     let now = instant
-    let tenants = state.withLock { state in
-      let moment = all ? now.adding(milliseconds: options.flush.longestAgeMs) : now
+    let tenants: [TenantID] = state.withLock { state in
+      guard state.flights < flightLimit, !(isStopping && state.trouble != nil) else { return [] }
+      let moment = isStopping ? now.adding(milliseconds: options.flush.longestAgeMs) : now
       let due = state.schedule.due(
         now: moment, limit: options.claim.tenants, excluding: state.flying)
       for tenant in due { state.inFlight[tenant] = state.schedule.head(of: tenant) }
+      if !due.isEmpty { state.flights += 1 }
       return due
     }
     return tenants.isEmpty ? nil : tenants
@@ -172,8 +161,8 @@ package final class Coordinator: Service {
     await attempt(tenants)
     state.withLock { state in
       for tenant in tenants { state.inFlight[tenant] = nil }
+      state.flights -= 1
     }
-    endedFlights.add()
     wakeUp.notify()
   }
 

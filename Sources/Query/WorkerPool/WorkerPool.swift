@@ -48,7 +48,8 @@ package final class WorkerPool: Sendable {
       maximumWaitingPerTenant: options.maximumWaitingPerTenant,
       maximumWaiting: options.maximumWaiting,
       maximumQueriesPerWorker: options.maximumQueriesPerWorker,
-      idle: .milliseconds(options.idleMs), grace: .milliseconds(options.graceMs),
+      idle: .milliseconds(options.idleMs), patience: .milliseconds(options.patienceMs),
+      grace: .milliseconds(options.graceMs),
       birth: .milliseconds(options.birthLimitMs),
       backoff: Backoff(
         initialMs: options.initialBackoffMs, maximumMs: options.maximumBackoffMs))
@@ -159,6 +160,7 @@ extension WorkerPool {
       return (ticket, actions)
     }
     perform(actions)
+    keeperWakeUp.signal()
     let assignment = await grant.value(onCancel: .cancelled)
     let refusal = state.withLock { state in
       state.waiters[ticket] = nil
@@ -195,12 +197,17 @@ extension WorkerPool {
 // MARK: - Carrying out what the bookkeeping decides
 
 extension WorkerPool {
-  private func apply(_ event: (inout PoolState, MonotonicInstant) -> [PoolState.Action]) {
+  /// - Parameter wakesKeeper: false for the keeper itself, which would never sleep otherwise.
+  private func apply(
+    wakesKeeper: Bool = true, _ event: (inout PoolState, MonotonicInstant) -> [PoolState.Action]
+  ) {
     let now = clock.now
     let actions = state.withLock { state in
       event(&state.pool, now)
     }
     perform(actions)
+    // Its next look at the clock may have to be earlier now.
+    if wakesKeeper { keeperWakeUp.signal() }
   }
 
   private func perform(_ actions: [PoolState.Action]) {
@@ -214,8 +221,6 @@ extension WorkerPool {
       case .refuse(let ticket, let refusal): decide(ticket, .refused(refusal))
       }
     }
-    // Its next look at the clock may have to be earlier now.
-    keeperWakeUp.signal()
   }
 
   private func process(_ id: PoolState.WorkerID) -> WorkerProcess? {
@@ -260,13 +265,14 @@ extension WorkerPool {
     while let id = births.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
       giveBirth(id)
     }
-    apply { pool, now in
-      pool.nextTick() <= now ? pool.tick(now) : []
+    apply(wakesKeeper: false) { pool, now in
+      pool.nextTick(after: now) <= now ? pool.tick(now) : []
     }
+    guard births.withLock({ $0.isEmpty }) else { return .now() }
     let now = clock.now
     return state.withLock { state in
       if state.pool.isStopping && state.pool.workers.isEmpty { return nil }
-      let next = state.pool.nextTick()
+      let next = state.pool.nextTick(after: now)
       guard next != .distantFuture else { return .distantFuture }
       return .now() + .nanoseconds(Int(max(0, (next - now).saturatedNanoseconds)))
     }

@@ -32,6 +32,8 @@ package struct WorkerPoolOptions: Sendable {
   package var graceMs = 1_000
   /// After this long without a query a bound worker ends.
   package var idleMs = 300_000
+  /// A query that has waited this long ends idle workers of other tenants.
+  package var patienceMs = 100
   package var maximumQueriesPerWorker = 10_000
   /// A worker that takes longer to start or to bind is killed.
   package var birthLimitMs = 15_000

@@ -54,9 +54,6 @@ extension ServerConfiguration {
       ("DUCKMESH_FLUSH_INTERVAL_MS", limits.coordinator.flushIntervalMs),
       ("DUCKMESH_MAX_AGE_MS", limits.coordinator.maximumAgeMs))
     atMost(
-      ("DUCKMESH_MAX_CLAIM_BYTES", limits.coordinator.claimBytes),
-      ("DUCKMESH_MAX_COMMIT_BYTES", limits.coordinator.commitBytes))
-    atMost(
       ("DUCKMESH_MAX_PENDING_EVENTS_PER_TENANT", limits.publish.pendingEventsPerTenant),
       ("DUCKMESH_MAX_PENDING_EVENTS", limits.publish.pendingEvents))
     // A body that was accepted must fit into the queue, or its client would retry for ever.
@@ -81,18 +78,17 @@ extension ServerConfiguration {
     checkDeletionGrace(of: limits, &values)
   }
 
-  /// A file may be deleted only when no query can still read it: one that started on the oldest
-  /// cached manifest, ran as long as allowed and was killed as late as allowed.
+  /// A file may be deleted only when no query can still read it: one that
+  /// ran as long as allowed and was killed as late as allowed.
   private static func checkDeletionGrace(of limits: Limits, _ values: inout SettingValues) {
     let longestReadMs =
       limits.query.maximumTimeoutMs + limits.query.killGraceMs
-      + limits.query.manifestCacheSeconds * 1_000
     if limits.maintenance.deletionGraceSeconds * 1_000 <= longestReadMs {
       values.refuse(
         "DUCKMESH_DELETION_GRACE_SECONDS",
         """
-        must be more than \(longestReadMs) ms, the sum of DUCKMESH_MAX_QUERY_TIMEOUT_MS, \
-        DUCKMESH_QUERY_KILL_GRACE_MS and DUCKMESH_MANIFEST_CACHE_SECONDS
+        must be more than \(longestReadMs) ms, the sum of DUCKMESH_MAX_QUERY_TIMEOUT_MS and \
+        DUCKMESH_QUERY_KILL_GRACE_MS
         """)
     }
   }

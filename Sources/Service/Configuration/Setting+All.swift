@@ -152,9 +152,6 @@ extension Setting {
     count(
       "DUCKMESH_MAX_RUNNING_QUERIES_PER_TENANT", \.query.runningPerTenant, 1...1_024,
       defaultText: "number of processors", "Queries of a tenant that run at once."),
-    count(
-      "DUCKMESH_MANIFEST_CACHE_SECONDS", \.query.manifestCacheSeconds, 0...600,
-      "How long a list of data files is used before it is read again."),
   ]
 
   private static let publishLimits = [
@@ -206,22 +203,13 @@ extension Setting {
       "Bytes of events of one claim."),
     count(
       "DUCKMESH_MAX_COMMIT_TABLES", \.coordinator.commitTables, 1...10_000,
-      "Tables of one commit."),
-    bytes(
-      "DUCKMESH_MAX_COMMIT_BYTES", \.coordinator.commitBytes, 1_024...(16 << 30),
-      "Bytes of events of one commit."),
-    count(
-      "DUCKMESH_SEGMENT_RETENTION_SECONDS", \.coordinator.segmentRetentionSeconds,
-      0...31_536_000, "How long events stay in the bus after they were written to the lake."),
+      "Tenants of one commit."),
   ]
 
   private static let maintenanceLimits = [
     count(
       "DUCKMESH_COMPACTION_FAN_IN", \.maintenance.mergeFanIn, 2...256,
       "Files of a tier that are merged into one."),
-    count(
-      "DUCKMESH_COMPACTION_TARGET_LIVE_FILES", \.maintenance.targetLiveFiles, 10...10_000,
-      "Data files of a table beyond which merging is hurried."),
     bytes(
       "DUCKMESH_COMPACTION_MAX_FILE_BYTES", \.maintenance.mergedFileBytes, (1 << 20)...(16 << 30),
       "Files of this size are not merged further."),
@@ -234,8 +222,8 @@ extension Setting {
     count(
       "DUCKMESH_DELETION_GRACE_SECONDS", \.maintenance.deletionGraceSeconds, 1...31_536_000,
       """
-      How long an unreferenced file stays; more than the longest query, its kill grace and the \
-      manifest cache together.
+      How long an unreferenced file stays; more than the longest query and its kill grace \
+      together.
       """),
     count(
       "DUCKMESH_RETENTION_ALL_SECONDS", \.maintenance.keepAllSeconds, 60...31_536_000,

@@ -8,10 +8,12 @@ struct SettingValues {
 
   init(arguments: [String], environment: [String: String]) {
     let variables = Set(Setting.all.map(\.variable))
+    // duckmeshctl's own, which stand in the same environment.
+    let known: Set<String> = ["DUCKMESH_URL", "DUCKMESH_API_KEY", "DUCKMESH_TENANT"]
     for (name, value) in environment where name.hasPrefix("DUCKMESH_") {
       if variables.contains(name) {
         texts[name] = value
-      } else {
+      } else if !known.contains(name) {
         unknownVariables.append(name)
       }
     }

@@ -89,7 +89,7 @@ struct Composition {
       coordinator, publisher,
       HTTPService(
         configuration: configuration, handler: APIHandler(services: api), folder: folder,
-        logger: logger),
+        metrics: metrics, registry: registry, logger: logger),
     ]
   }
 
@@ -132,7 +132,8 @@ struct Composition {
 
   private static func publisherOptions(_ limits: Limits.Publish) -> Publisher.Options {
     Publisher.Options(
-      lanes: limits.lanes, waitingBytes: limits.queuedBytes, groupBytes: limits.groupBytes,
+      lanes: limits.lanes, waitingBytes: limits.queuedBytes,
+      waitingRequests: limits.queuedRequests, groupBytes: limits.groupBytes,
       groupRecords: limits.groupRecords)
   }
 

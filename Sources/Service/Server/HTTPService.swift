@@ -11,15 +11,20 @@ final class HTTPService: Service {
   private let configuration: ServerConfiguration
   private let handler: APIHandler
   private let folder: DataFolder
+  private let metrics: DuckMeshMetrics
+  private let registry: MetricRegistry
   private let logger: Logger
   private let server = Lock<HTTPServer?>(nil)
 
   init(
-    configuration: ServerConfiguration, handler: APIHandler, folder: DataFolder, logger: Logger
+    configuration: ServerConfiguration, handler: APIHandler, folder: DataFolder,
+    metrics: DuckMeshMetrics, registry: MetricRegistry, logger: Logger
   ) {
     self.configuration = configuration
     self.handler = handler
     self.folder = folder
+    self.metrics = metrics
+    self.registry = registry
     self.logger = logger
   }
 
@@ -35,6 +40,10 @@ final class HTTPService: Service {
     options.maxBodyBytes = limits.request.bodyBytes
     let started = try HTTPServer(options: options, hooks: handler.hooks)
     server.withLock { $0 = started }
+    registry.addCollector { [metrics] samples in
+      samples.set(metrics.http.connections, started.openConnections)
+      metrics.http.inFlight.set(started.requestsInFlight)
+    }
     let host = configuration.listenAddress.isIPv6 ? "[\(started.address)]" : started.address
     let address = "http://\(host):\(started.port)"
     folder.writeAddress(address)

@@ -22,7 +22,7 @@ package final class ChildProcess: Sendable {
     var pair: [Int32] = [-1, -1]
     try SandboxError.check(sandbox_socket_pair(&pair))
     let copies = arguments.map { strdup($0) }
-    defer { copies.forEach { free($0) } }
+    defer { for copy in copies { free(copy) } }
     let result = sandbox_spawn(executable, copies + [nil], pair[1], log)
     close(pair[1])
     guard result >= 0 else {

@@ -93,7 +93,7 @@ package enum Sandbox {
         return copy
       }
     }
-    defer { copies.forEach { $0.deallocate() } }
+    defer { for copy in copies { copy.deallocate() } }
     let pointers = copies.map { UnsafePointer($0.baseAddress) }
     return pointers.withUnsafeBufferPointer { body($0.baseAddress, strings.count) }
   }

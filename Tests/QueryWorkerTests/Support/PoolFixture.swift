@@ -5,6 +5,17 @@ import Testing
 import WorkerPool
 import WorkerProtocol
 
+/// A change to the options that tests start from.
+struct PoolAdjustment {
+  let apply: (inout WorkerPoolOptions) -> Void
+
+  static var none: PoolAdjustment { PoolAdjustment { _ in } }
+
+  static func with(_ apply: @escaping (inout WorkerPoolOptions) -> Void) -> PoolAdjustment {
+    PoolAdjustment(apply: apply)
+  }
+}
+
 /// A pool over the real program, with a lake of its own.
 struct PoolFixture {
   let lake: Lake
@@ -25,7 +36,7 @@ struct PoolFixture {
 
   /// Runs the body with a started pool, and stops the pool whatever happens.
   static func withPool(
-    _ configure: (inout WorkerPoolOptions) -> Void = { _ in },
+    _ adjustment: PoolAdjustment = .none,
     _ body: (PoolFixture) async throws -> Void
   ) async throws {
     try await places.acquire(until: .distantFuture, on: SystemMonotonicClock())
@@ -37,7 +48,7 @@ struct PoolFixture {
     options.memoryLimitBytes = 256 << 20
     options.maximumWorkers = 4
     options.birthLimitMs = 120_000
-    configure(&options)
+    adjustment.apply(&options)
     let pool = WorkerPool(options: options)
     do {
       try await pool.start()

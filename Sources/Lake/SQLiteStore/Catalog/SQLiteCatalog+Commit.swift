@@ -6,7 +6,7 @@ import SQLite
 extension SQLiteCatalog {
   package func commit(_ commit: EventCommit) async throws(CommitError) -> CommitReceipt {
     let clock = database.clock
-    return try await database.write(failure: { CommitError($0) }) {
+    return try await database.write(failure: CommitError.init) {
       (connection) throws(CommitError) in
       try EventCommitTransaction(commit: commit, clock: clock, connection: connection).run()
     }

@@ -23,6 +23,26 @@ extension SQLiteCatalog {
     }
   }
 
+  package func fileCounts() async throws(CatalogError) -> FileCounts {
+    try await read { (connection) throws(SQLiteError) in
+      let row = try connection.statement(
+        """
+        SELECT n.tenant_name, max(f.files) FROM (
+          SELECT table_id, count(*) AS files FROM ducklake_data_file WHERE end_snapshot IS NULL
+          GROUP BY table_id) f
+        JOIN duckmesh_table t USING (table_id) JOIN duckmesh_tenant n USING (tenant_id)
+        GROUP BY n.tenant_id
+        """)
+      var most: [String: Int] = [:]
+      while try row.step() { most[row.text(0)] = Int(row.int64(1)) }
+      let waiting = try connection.statement(
+        "SELECT count(*) FROM ducklake_files_scheduled_for_deletion")
+      _ = try waiting.step()
+      defer { waiting.reset() }
+      return FileCounts(mostLiveFiles: most, awaitingDeletion: Int(waiting.int64(0)))
+    }
+  }
+
   package func liveFiles(
     of table: TableID
   ) async throws(CatalogError) -> [(file: DataFileRecord, schemaVersion: Int64)] {
@@ -174,8 +194,11 @@ private struct SnapshotExpiry {
         .bind(id.rawValue, at: 1).run()
       guard connection.changes == 1 else { continue }
       leaving.append(id)
-      try connection.statement("DELETE FROM ducklake_snapshot_changes WHERE snapshot_id = ?")
-        .bind(id.rawValue, at: 1).run()
+      // The commit's own trace goes with it: nobody is in doubt about it any more.
+      for table in ["ducklake_snapshot_changes", "duckmesh_commit"] {
+        try connection.prepare("DELETE FROM \(table) WHERE snapshot_id = ?")
+          .bind(id.rawValue, at: 1).run()
+      }
     }
     // From the newest on: of all that moves to one snapshot, the newest is its state, and what is
     // there stays.

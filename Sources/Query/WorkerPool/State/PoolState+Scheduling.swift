@@ -4,14 +4,19 @@ extension PoolState {
   /// Gives workers to who waits, makes room where there is none, and refills the spares.
   ///
   /// Among tenants the one with the fewest running queries goes first, then the one that has
-  /// waited longest: a tenant with a long queue cannot keep the others out.
+  /// waited longest: a tenant with a long queue cannot keep the others out. A worker is not taken
+  /// from its tenant at once, though: starting another costs more than most queries, so tenants
+  /// that outnumber the workers take turns of at least `patience`.
   mutating func schedule(_ now: MonotonicInstant) -> [Action] {
     guard !isStopping else { return [] }
     var actions: [Action] = []
-    while runningCount < limits.maximumRunning, let next = nextStart(now) {
-      actions += next
+    while true {
+      while runningCount < limits.maximumRunning, let next = nextStart(now) {
+        actions += next
+      }
+      guard let room = makeRoom(now) else { break }
+      actions += room
     }
-    actions += makeRoom()
     while wantsBirth, mayGiveBirth(now) {
       actions.append(spawn(now))
     }
@@ -78,8 +83,21 @@ extension PoolState {
         workers[id]?.tenant = waiter.tenant
         return [.bind(id, waiter.tenant)]
       }
+      // What is idle must not go to others while this one has waited long enough for it.
+      if isImpatient(waiter, now), comingCount < impatientCount(now) { return nil }
     }
     return nil
+  }
+
+  private func isImpatient(_ waiter: Waiter, _ now: MonotonicInstant) -> Bool {
+    waiter.since.advanced(by: limits.patience) <= now
+  }
+
+  /// Impatient queries that may start and find no worker of their tenant.
+  private func impatientCount(_ now: MonotonicInstant) -> Int {
+    let room = max(0, limits.maximumRunning - runningCount)
+    return min(
+      room, startable.count { isImpatient($0, now) && idleWorker(of: $0.tenant) == nil })
   }
 
   private mutating func take(_ waiter: Waiter) {
@@ -99,21 +117,24 @@ extension PoolState {
     }.sorted { ($0.since, $0.id) < ($1.since, $1.id) }.map(\.id)
   }
 
-  /// Ends idle workers of other tenants while queries wait and all places are taken.
-  private mutating func makeRoom() -> [Action] {
-    var coming = workers.values.count { worker in
+  /// Processes that will take a tenant, or make place for one that does.
+  private var comingCount: Int {
+    let coming = workers.values.count { worker in
       switch worker.phase {
       case .starting, .spare, .stopping: true
       default: false
       }
     }
-    coming += max(0, limits.maximumWorkers - workers.count)
-    var actions: [Action] = []
-    let needed = unservedCount
-    while coming < needed, let victim = idleWorkers.first {
-      actions += kill(victim)
-      coming += 1
-    }
-    return actions
+    return coming + max(0, limits.maximumWorkers - workers.count)
+  }
+
+  /// Ends the idle worker used longest ago when an impatient query has nothing to hope for.
+  private mutating func makeRoom(_ now: MonotonicInstant) -> [Action]? {
+    guard comingCount < impatientCount(now) else { return nil }
+    let wanted = Set(startable.filter { !isImpatient($0, now) }.map(\.tenant))
+    let victim =
+      idleWorkers.first { id in workers[id]?.tenant.map { !wanted.contains($0) } ?? true }
+      ?? idleWorkers.first
+    return victim.map { kill($0) }
   }
 }

@@ -20,6 +20,8 @@ package struct PoolState {
     package var maximumWaiting: Int
     package var maximumQueriesPerWorker: Int
     package var idle: Duration
+    /// A query that has waited this long ends idle workers of other tenants.
+    package var patience: Duration
     package var grace: Duration
     package var birth: Duration
     package var backoff: Backoff
@@ -27,7 +29,7 @@ package struct PoolState {
     package init(
       maximumWorkers: Int, maximumRunning: Int, maximumRunningPerTenant: Int, spareWorkers: Int,
       maximumWaitingPerTenant: Int, maximumWaiting: Int, maximumQueriesPerWorker: Int,
-      idle: Duration, grace: Duration, birth: Duration, backoff: Backoff
+      idle: Duration, patience: Duration, grace: Duration, birth: Duration, backoff: Backoff
     ) {
       self.maximumWorkers = maximumWorkers
       self.maximumRunning = maximumRunning
@@ -37,6 +39,7 @@ package struct PoolState {
       self.maximumWaiting = maximumWaiting
       self.maximumQueriesPerWorker = maximumQueriesPerWorker
       self.idle = idle
+      self.patience = patience
       self.grace = grace
       self.birth = birth
       self.backoff = backoff
@@ -82,9 +85,10 @@ package struct PoolState {
     let ticket: Ticket
     let tenant: TenantBinding
     let deadline: MonotonicInstant
+    let since: MonotonicInstant
   }
 
-  let limits: Limits
+  package let limits: Limits
   package internal(set) var workers: [WorkerID: Worker] = [:]
   /// In the order of asking.
   var waiting: [Waiter] = []
@@ -111,7 +115,8 @@ package struct PoolState {
     guard waiting.count < limits.maximumWaiting,
       waiting.count(where: { $0.tenant == tenant }) < limits.maximumWaitingPerTenant
     else { return (ticket, [.refuse(ticket, .queueFull)]) }
-    waiting.append(Waiter(ticket: ticket, tenant: tenant, deadline: deadline))
+    waiting.append(
+      Waiter(ticket: ticket, tenant: tenant, deadline: deadline, since: now))
     deadlines[ticket] = deadline
     return (ticket, schedule(now))
   }
@@ -232,10 +237,13 @@ package struct PoolState {
   }
 
   /// When `tick` has something to do next.
-  package func nextTick() -> MonotonicInstant {
+  package func nextTick(after now: MonotonicInstant) -> MonotonicInstant {
     var next = wantsBirth ? noBirthBefore : .distantFuture
     for waiter in waiting {
       next = min(next, waiter.deadline)
+      // Once it is impatient, only another event can help it.
+      let impatient = waiter.since.advanced(by: limits.patience)
+      if impatient > now { next = min(next, impatient) }
     }
     for worker in workers.values {
       switch worker.phase {

@@ -11,6 +11,7 @@ struct MetricsHandler: Sendable {
 
   func expose(_ context: RequestContext) async -> HTTPResponse {
     let accounts = (try? await services.catalog.accounts()) ?? []
+    let files = try? await services.catalog.fileCounts()
     let backlog = (try? await services.bus.backlog()) ?? []
     let components = await ProbeHandler(services: services).components()
     let layers = services.sandboxLayers()
@@ -36,6 +37,12 @@ struct MetricsHandler: Sendable {
         samples.set(
           metrics.freshness.visibilityLagMs,
           oldest.map { max(0, (now - $0.microseconds) / 1_000) } ?? 0, labels: account.tenantName)
+      }
+      for (tenant, count) in files?.mostLiveFiles ?? [:] {
+        samples.set(metrics.maintenance.liveFiles, count, labels: tenant)
+      }
+      if let files {
+        samples.set(metrics.maintenance.filesAwaitingDeletion, files.awaitingDeletion)
       }
       for component in components {
         samples.set(
