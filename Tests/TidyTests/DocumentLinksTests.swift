@@ -49,11 +49,11 @@ struct DocumentLinksTests {
 
   @Test("Links, anchors and names are found in a text")
   func textIsRead() {
-    let text = "# A b: `c`\nsee [x](../y/z.md#w), [h](https://h.example) and `QTests`, `A/B+C`"
+    let text = "# A b: `c`\nsee [x](../y/z.md#w), [h](https://h.example) and `QTests`, `Aa/Bb+Cc`"
     #expect(DocumentLinks.targets(in: text) == ["../y/z.md#w"])
     #expect(DocumentLinks.anchors(in: text) == ["a-b-c"])
     #expect(DocumentLinks.suites(in: text) == ["QTests"])
-    #expect(DocumentLinks.places(in: text) == ["A/B+C"])
+    #expect(DocumentLinks.places(in: text) == ["Aa/Bb+Cc"])
     let resolved = DocumentLinks.resolved("../y/z.md#w", in: "docs/a.md")
     #expect(resolved.path == "y/z.md")
     #expect(resolved.anchor == "w")
