@@ -94,7 +94,9 @@ struct SettingValues {
         "is a secret and cannot be a flag, which every user could see: set the "
           + "environment variable")
     } else {
-      refuse(flag.hasPrefix("--") ? flag : "arguments", "is not a flag of duckmesh serve")
+      refuse(
+        flag.hasPrefix("--") ? flag : "arguments",
+        "\"\(flag)\" is no flag of duckmesh serve; docs/configuration.md lists them")
     }
   }
 
