@@ -150,14 +150,23 @@ let package = Package(
         "SQLite", "Zstd",
       ]),
     tests(
-      "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
+      "CoordinatorTests",
+      [
+        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "ObjectStore", "DuckDB", "Query",
+        "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime", "Observability",
+      ]),
     tests(
       "QueryWorkerTests",
       [
         "QueryWorker", "WorkerPool", "WorkerProtocol", "Sandbox", "DuckDB", "Runtime", "duckmesh",
       ]),
     tests("ControlToolTests", ["ControlTool", "HTTPServer"]),
-    tests("ServerTests", ["Server", "HTTPClient", "SimdJSON"]),
+    tests(
+      "ServerTests",
+      [
+        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "duckmesh",
+        "duckmeshctl",
+      ]),
     tests("TidyTests", []),
   ],
   swiftLanguageModes: [.v6],

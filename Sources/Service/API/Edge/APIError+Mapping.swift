@@ -6,6 +6,7 @@ import Query
 import SimdJSON
 
 extension APIError {
+  static let tenantNotFound = APIError(404, "TENANT_NOT_FOUND", "the tenant has no tables yet")
   static let tableNotFound = APIError(404, "TABLE_NOT_FOUND", "there is no such table")
   static let snapshotNotFound = APIError(
     404, "SNAPSHOT_NOT_FOUND", "there is no such snapshot, or it has been expired")
@@ -26,9 +27,22 @@ extension APIError {
   }
 
   static func invalidJSON(_ error: JSONSyntaxError) -> APIError {
+    switch error.reason {
+    case .tooDeep: .tooMuch("json_nesting", error, maximum: JSONLimits().depth)
+    case .tooManyTokens: .tooMuch("json_values", error, maximum: JSONLimits().tokens)
+    default:
+      APIError(
+        400, "INVALID_JSON", error.explanation,
+        context: error.position > 0 ? [.init("position", .integer(error.position))] : [])
+    }
+  }
+
+  private static func tooMuch(
+    _ limit: String, _ error: JSONSyntaxError, maximum: Int
+  ) -> APIError {
     APIError(
-      400, "INVALID_JSON", error.explanation,
-      context: error.position > 0 ? [.init("position", .integer(error.position))] : [])
+      400, "LIMIT_EXCEEDED", error.explanation,
+      context: [.init("limit", .string(limit)), .init("maximum", .integer(maximum))])
   }
 
   /// - Parameter known: what could have been meant; empty where that is not told.

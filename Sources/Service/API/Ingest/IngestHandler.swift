@@ -32,7 +32,7 @@ struct IngestHandler: Sendable {
   {
     let started = services.clock.now
     guard !services.storage.isBelowFloor else { throw .storageFull }
-    let tenant = try await services.tenant(context, makes: true)
+    let tenant = try await services.tenant(context, makes: false, missing: .tableNotFound)
     let name = context.parameters[0]
     services.metrics.ingest.bodyBytes.increment(by: request.body.count)
     for _ in 0..<Self.schemaAttempts {

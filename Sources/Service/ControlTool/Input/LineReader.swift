@@ -18,9 +18,9 @@ package final class LineReader {
   /// Content bytes before the end of the current line.
   package var consumedByteCount: Int { buffer.consumedByteCount }
 
-  /// Lends the next line without its end, and its number; nil at the end.
+  /// Lends the next line that holds more than white space, without its end, and its number; nil at
+  /// the end.
   ///
-  /// Lines of white space are passed over.
   /// - Throws: `badRow` for a line over the limit, `unreadableInput`.
   package func next<Value>(
     _ body: (UnsafeBufferPointer<UInt8>, _ line: Int) throws(ToolFailure) -> Value
