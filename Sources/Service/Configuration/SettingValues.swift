@@ -94,9 +94,11 @@ struct SettingValues {
         "is a secret and cannot be a flag, which every user could see: set the "
           + "environment variable")
     } else {
+      let isFlag = flag.hasPrefix("--")
       refuse(
-        flag.hasPrefix("--") ? flag : "arguments",
-        "\"\(flag)\" is no flag of duckmesh serve; docs/configuration.md lists them")
+        isFlag ? flag : "arguments",
+        (isFlag ? "" : "\"\(flag)\" ")
+          + "is no flag of duckmesh serve; docs/configuration.md lists them")
     }
   }
 

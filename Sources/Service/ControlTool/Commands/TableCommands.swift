@@ -72,8 +72,8 @@ enum TableCommands {
     ],
     examples: [
       .init(
-        command: "duckmeshctl tables create visits --column 'seen_at TIMESTAMPTZ not null' "
-          + "--column 'page VARCHAR' --event-time-column seen_at",
+        command: "duckmeshctl tables create visits --column 'ts TIMESTAMPTZ not null' "
+          + "--column 'page VARCHAR' --event-time-column ts",
         meaning: "Two columns, the first of them never NULL.")
     ]
   ) { invocation throws(ToolFailure) in
