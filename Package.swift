@@ -150,7 +150,11 @@ let package = Package(
         "SQLite", "Zstd",
       ]),
     tests(
-      "CoordinatorTests", ["Coordinator", "Maintenance", "SQLiteStore", "ObjectStore", "DuckDB"]),
+      "CoordinatorTests",
+      [
+        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "ObjectStore", "DuckDB", "Query",
+        "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime", "Observability",
+      ]),
     tests(
       "QueryWorkerTests",
       [
@@ -159,7 +163,10 @@ let package = Package(
     tests("ControlToolTests", ["ControlTool", "HTTPServer"]),
     tests(
       "ServerTests",
-      ["API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "duckmesh", "duckmeshctl"]),
+      [
+        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "duckmesh",
+        "duckmeshctl",
+      ]),
     tests("TidyTests", []),
   ],
   swiftLanguageModes: [.v6],

@@ -64,6 +64,28 @@ import Testing
     }
   }
 
+  @Test func `the producer of an answer that nobody waits for any more is told so`() async throws {
+    let isOver = Gate()
+    let wasTaken = Atomic<Int>(-1)
+    let hooks = HTTPServerHooks(handler: { _ in
+      // Until the client has gone.
+      try? await Task.sleep(for: .seconds(3_600))
+      return HTTPResponse(status: 200) { stream in
+        wasTaken.store(await stream.write([1]) ? 1 : 0, ordering: .relaxed)
+        isOver.open()
+      }
+    })
+    try await withServer(hooks) { server in
+      let port = server.port
+      try await onThread {
+        let client = try RawClient(port: port)
+        client.send(Self.request)
+      }
+      await isOver.wait()
+      #expect(wasTaken.load(ordering: .relaxed) == 0)
+    }
+  }
+
   @Test func `a producer is held back by a client that does not read`() async throws {
     let written = Atomic<Int>(0)
     let started = Gate()

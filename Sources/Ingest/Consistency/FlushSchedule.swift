@@ -44,6 +44,13 @@ package struct FlushSchedule: Sendable {
   /// The newest token known to be pending.
   package func head(of tenant: TenantID) -> VisibilityToken? { pending[tenant]?.head }
 
+  /// The bytes known to be pending, roughly.
+  package func bytes(of tenant: TenantID) -> Int { pending[tenant]?.bytes ?? 0 }
+
+  package func tenants(withMoreBytesThan limit: Int) -> [TenantID] {
+    pending.filter { $0.value.bytes > limit }.map(\.key)
+  }
+
   package var isEmpty: Bool { pending.isEmpty }
   package var tenantCount: Int { pending.count }
 

@@ -12,6 +12,13 @@ package struct ClaimLimit: Sendable {
     self.bytes = bytes
     self.records = records
   }
+
+  /// Whether a claim ended at this limit, so that tenants may have been left out of it.
+  package func isReached(by claims: [TenantClaim]) -> Bool {
+    let bodies = claims.flatMap(\.segments).map(\.body)
+    return claims.count >= tenants || bodies.reduce(0) { $0 + $1.byteCount } >= bytes
+      || bodies.reduce(0) { $0 + $1.recordCount } >= records
+  }
 }
 
 /// A tenant under lease, with the run of events after its watermark.

@@ -84,6 +84,7 @@ final class PublishLane: Sendable {
       for (_, answer) in entries { answer.decide(.failure(error)) }
       return
     }
+    CrashPoint.afterPublish.reached()
     metrics.ingest.publishLatencyMs.observe((clock.now - started).milliseconds)
     metrics.ingest.publishGroupRecords.observe(
       Double(group.tenants.reduce(0) { $0 + $1.body.recordCount }))

@@ -63,18 +63,22 @@ extension Coordinator {
   func settle(_ tenants: [TenantID], claims: [TenantClaim], _ result: Flight.Result) {
     let now = instant
     let claimed = Set(claims.map(\.tenant))
+    let unclaimed = tenants.filter { !claimed.contains($0) }
+    let isFull = options.claim.isReached(by: claims)
     state.withLock { state in
-      state.trouble = nil
       for (tenant, watermark) in result.committed {
         state.schedule.committed(tenant: tenant, watermark: watermark.token, now: now)
         state.unacknowledged[tenant] = watermark.token
         state.failures[tenant] = nil
       }
-      // Nothing was there, or another owner has it: the bus tells us again if that changes. What
-      // was published since stays known.
-      for tenant in tenants.filter({ !claimed.contains($0) }) + result.lost
-      where state.schedule.head(of: tenant) == state.inFlight[tenant] {
-        state.schedule.forget(tenant: tenant)
+      // A claim that was full has left tenants out: their turn is next. Otherwise nothing was there,
+      // or another owner has it: the bus tells us again if that changes. What was published since
+      // stays known.
+      for tenant in (isFull ? [] : unclaimed) + result.lost {
+        state.failures[tenant] = nil
+        if state.schedule.head(of: tenant) == state.inFlight[tenant] {
+          state.schedule.forget(tenant: tenant)
+        }
       }
     }
     hub.announce(result.committed)
@@ -82,16 +86,13 @@ extension Coordinator {
 
   /// A failure of the environment dead-letters nothing: the tenants wait and are tried again, for
   /// as long as it takes.
-  func backOff(_ tenants: [TenantID], _ failure: EnvironmentFailure) async {
+  func backOff(_ tenants: [TenantID], _ failure: EnvironmentFailure) {
     metrics.coordinator.environmentFailures.with(failure.component).increment()
     let now = instant
     let delayMs: Int = state.withLock { state in
-      state.trouble = failure
       var longest = 0
-      for tenant in tenants {
-        let attempt = (state.failures[tenant] ?? 0) + 1
-        state.failures[tenant] = attempt
-        let delayMs = Int(options.backoff.delay(afterAttempt: attempt).milliseconds)
+      for (tenant, attempts) in state.failed(tenants, failure) {
+        let delayMs = Int(options.backoff.delay(afterAttempt: attempts).milliseconds)
         state.schedule.failed(tenant: tenant, notBefore: now.adding(milliseconds: delayMs))
         longest = max(longest, delayMs)
       }
@@ -113,8 +114,26 @@ extension Coordinator {
     return max(0, head.rawValue - watermark.rawValue)
   }
 
+  /// Asks the bus what is pending and tells it what is not any more, each at its own pace.
+  func keepBooks(until shutdown: Shutdown) async {
+    var nextBacklog = clock.now
+    var nextAcknowledge = clock.now
+    while !Task.isCancelled {
+      let now = clock.now
+      if now >= nextBacklog {
+        await readBacklog()
+        nextBacklog = now.advanced(byMs: options.backlogIntervalMs)
+      }
+      if now >= nextAcknowledge {
+        await acknowledge()
+        nextAcknowledge = now.advanced(byMs: options.acknowledgeIntervalMs)
+      }
+      if await shutdown.wait(until: min(nextBacklog, nextAcknowledge), on: clock) { return }
+    }
+  }
+
   /// Learns of events that nobody in this process has published.
-  func readBacklog() async {
+  private func readBacklog() async {
     do {
       let backlog = try await bus.backlog()
       let now = instant
@@ -124,6 +143,7 @@ extension Coordinator {
             tenant: tenant.tenant, head: tenant.head, bytes: tenant.bytes, now: now)
         }
       }
+      if !backlog.isEmpty { wakeUp.notify() }
     } catch {
       logger.warning(
         "backlog not read", errorCode: "BUS_UNAVAILABLE", [.detail: LogValue("\(error)")])
@@ -137,6 +157,7 @@ extension Coordinator {
       return state.unacknowledged
     }
     guard !due.isEmpty else { return }
+    CrashPoint.beforeAcknowledge.reached()
     do {
       try await bus.acknowledge(due.map { (tenant: $0.key, through: $0.value) })
     } catch {

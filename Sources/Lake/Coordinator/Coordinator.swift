@@ -17,6 +17,9 @@ package final class Coordinator: Service {
     package var claim: ClaimLimit
     package var leaseMs: Int
     package var heartbeatMs: Int
+    /// A flight with more bytes than this counts as large: it takes no other tenants along, and
+    /// large flights together leave one place to the others.
+    package var largeFlightBytes: Int
     /// How often the bus is asked for what nobody has told us of.
     package var backlogIntervalMs: Int
     package var acknowledgeIntervalMs: Int
@@ -24,31 +27,19 @@ package final class Coordinator: Service {
 
     package init(
       flush: FlushSchedule.Options = .init(), claim: ClaimLimit = ClaimLimit(),
-      leaseMs: Int = 3_000, heartbeatMs: Int = 1_000, backlogIntervalMs: Int = 1_000,
-      acknowledgeIntervalMs: Int = 500,
+      leaseMs: Int = 3_000, heartbeatMs: Int = 1_000, largeFlightBytes: Int = 2 << 20,
+      backlogIntervalMs: Int = 1_000, acknowledgeIntervalMs: Int = 500,
       backoff: Backoff = Backoff(initialMs: 100, maximumMs: 5_000)
     ) {
       self.flush = flush
       self.claim = claim
       self.leaseMs = leaseMs
       self.heartbeatMs = heartbeatMs
+      self.largeFlightBytes = largeFlightBytes
       self.backlogIntervalMs = backlogIntervalMs
       self.acknowledgeIntervalMs = acknowledgeIntervalMs
       self.backoff = backoff
     }
-  }
-
-  /// What the loop, the flights and the callers of `published` share.
-  struct State {
-    var schedule: FlushSchedule
-    /// Tenants being materialised, with the head that was known when they were taken.
-    var inFlight: [TenantID: VisibilityToken] = [:]
-    var flying: Set<TenantID> { Set(inFlight.keys) }
-    var flights = 0
-    var unacknowledged: [TenantID: VisibilityToken] = [:]
-    var failures: [TenantID: Int] = [:]
-    /// What keeps events from becoming visible; nil when all is well.
-    var trouble: EnvironmentFailure?
   }
 
   package let name = "coordinator"
@@ -60,7 +51,7 @@ package final class Coordinator: Service {
   let metrics: DuckMeshMetrics
   let owner = OwnerID.random()
   let wakeUp = Notifier()
-  let state: Lock<State>
+  let state: Lock<CoordinatorState>
   private let flight: Flight
   private let flightLimit: Int
 
@@ -75,7 +66,7 @@ package final class Coordinator: Service {
     self.clock = clock
     self.logger = logger
     self.metrics = metrics
-    state = Lock(State(schedule: FlushSchedule(options: options.flush)))
+    state = Lock(CoordinatorState(schedule: FlushSchedule(options: options.flush)))
     flightLimit = materializers.concurrency
     flight = Flight(
       bus: bus, catalog: catalog, store: store, materializers: materializers, metrics: metrics,
@@ -104,65 +95,51 @@ package final class Coordinator: Service {
   package func run(shutdown: Shutdown) async throws {
     shutdown.onRequest { [wakeUp] in wakeUp.notify() }
     await withDiscardingTaskGroup { group in
-      var nextBacklog = instant
-      var nextAcknowledge = instant
+      // Apart from the flights: the books wait for the database's writer, which must not hold up
+      // who waits for an event.
+      group.addTask { [self] in await keepBooks(until: shutdown) }
       while !Task.isCancelled {
-        let now = instant
-        if now >= nextBacklog {
-          await readBacklog()
-          nextBacklog = now.adding(milliseconds: options.backlogIntervalMs)
-        }
-        if now >= nextAcknowledge {
-          await acknowledge()
-          nextAcknowledge = now.adding(milliseconds: options.acknowledgeIntervalMs)
-        }
         let isStopping = shutdown.isRequested
         while let tenants = takeDue(isStopping: isStopping) {
           group.addTask { [self] in await fly(tenants) }
         }
-        if isStopping, state.withLock({ $0.flights == 0 }) { break }
-        await pause(until: min(nextBacklog, nextAcknowledge), isStopping: isStopping)
+        // At the end everything pending is committed, unless that fails: it is safe in the bus.
+        if isStopping, state.withLock({ $0.flights.isEmpty }) { break }
+        _ = await wakeUp.wait(until: nextDeparture(isStopping: isStopping), on: clock)
       }
     }
     await acknowledge()
   }
 
-  /// Waits for a word, the next due tenant or `limit`. A flight that ends is a word as well.
-  private func pause(until limit: Timestamp, isStopping: Bool) async {
-    let due: Timestamp? = state.withLock { state in
-      // With no flight to be had, what is due waits for one that ends.
-      guard state.flights < flightLimit, !isStopping else { return nil }
-      return state.schedule.nextDue(excluding: state.flying)
+  /// When the next flight is due by itself. A flight that ends notifies.
+  private func nextDeparture(isStopping: Bool) -> MonotonicInstant {
+    // At the end all that can fly does so at once; the rest has failed and stays.
+    guard !isStopping else { return .distantFuture }
+    let due = state.withLock { state -> Timestamp? in
+      guard let grounded = state.grounded(limit: flightLimit, options: options) else { return nil }
+      return state.schedule.nextDue(excluding: grounded)
     }
-    let wake = min(limit, due ?? limit)
-    _ = await wakeUp.wait(
-      until: MonotonicInstant(nanoseconds: wake.microseconds * 1_000), on: clock)
+    return due.map { MonotonicInstant(nanoseconds: $0.microseconds * 1_000) } ?? .distantFuture
   }
 
-  /// The tenants of the next flight, marked as flying; nil when none is due or may fly.
+  /// The tenants of the next flight, marked as flying.
   ///
-  /// - Parameter isStopping: whether to take everything pending. If that fails it stays in the bus,
-  ///   where it is safe.
+  /// - Parameter isStopping: whether to take everything pending that has not failed.
   private func takeDue(isStopping: Bool) -> [TenantID]? {
     let now = instant
-    let tenants: [TenantID] = state.withLock { state in
-      guard state.flights < flightLimit, !(isStopping && state.trouble != nil) else { return [] }
+    return state.withLock { state in
+      guard var grounded = state.grounded(limit: flightLimit, options: options) else { return nil }
+      if isStopping { grounded.formUnion(state.failures.keys) }
       let moment = isStopping ? now.adding(milliseconds: options.flush.longestAgeMs) : now
       let due = state.schedule.due(
-        now: moment, limit: options.claim.tenants, excluding: state.flying)
-      for tenant in due { state.inFlight[tenant] = state.schedule.head(of: tenant) }
-      if !due.isEmpty { state.flights += 1 }
-      return due
+        now: moment, limit: options.claim.tenants, excluding: grounded)
+      return state.takeOff(due, options: options)
     }
-    return tenants.isEmpty ? nil : tenants
   }
 
   private func fly(_ tenants: [TenantID]) async {
     await attempt(tenants)
-    state.withLock { state in
-      for tenant in tenants { state.inFlight[tenant] = nil }
-      state.flights -= 1
-    }
+    state.withLock { $0.land(tenants) }
     wakeUp.notify()
   }
 
@@ -176,7 +153,7 @@ package final class Coordinator: Service {
       settle(tenants, claims: claims, result)
       metrics.coordinator.commitBatchLatencyMs.observe((clock.now - started).milliseconds)
     } catch {
-      await backOff(tenants, error)
+      backOff(tenants, error)
     }
   }
 }

@@ -27,25 +27,45 @@ struct Flight: Sendable {
   let owner: OwnerID
 
   func run(_ claims: [TenantClaim]) async throws(EnvironmentFailure) -> Result {
+    var files = FlightFiles()
+    do {
+      let result = try await carryOut(claims, &files)
+      await files.discard(from: store)
+      return result
+    } catch {
+      await files.discard(from: store)
+      throw error
+    }
+  }
+
+  private func carryOut(
+    _ claims: [TenantClaim], _ files: inout FlightFiles
+  ) async throws(EnvironmentFailure) -> Result {
     let plan: BatchPlan
     do throws(BatchPlan.Failure) {
       plan = try BatchPlan(claims: claims)
     } catch {
       throw .damaged("\(error)")
     }
+    CrashPoint.afterClaim.reached()
     metrics.coordinator.claimBatchSize.observe(
       plan.batches.reduce(0) { $0 + $1.events.count })
-    var tables = try await materialize(plan.batches)
-    try await store(tables)
+    var tables = try await materialize(plan.batches, &files)
+    CrashPoint.afterMaterialize.reached()
+    try await put(tables, &files)
+    CrashPoint.afterPut.reached()
     var lost: [TenantID] = []
     while true {
       let fences = claims.filter { !lost.contains($0.tenant) }.map {
         TenantFence(tenant: $0.tenant, epoch: $0.epoch, from: $0.from, to: $0.to)
       }
       guard !fences.isEmpty else { return Result(lost: lost) }
-      let commit = eventCommit(tables.filter { !lost.contains($0.batch.tenant) }, fences: fences)
+      let flown = tables.filter { !lost.contains($0.batch.tenant) }
+      let commit = eventCommit(flown, fences: fences)
       do {
         let receipt = try await catalog.commit(commit)
+        CrashPoint.afterCommit.reached()
+        files.keep(flown.compactMap(key(of:)))
         return finished(commit, receipt, plan: plan, lost: lost)
       } catch {
         metrics.coordinator.snapshotPublishFailures.increment()
@@ -55,9 +75,18 @@ struct Flight: Sendable {
           // The others' files are as good as before: they are committed again as they are.
           lost += tenants.isEmpty ? fences.map(\.tenant) : tenants
         case .tablesChanged(let changed):
-          tables = try await rematerialize(tables, changed: Set(changed))
+          tables = try await rematerialize(tables, changed: Set(changed), &files)
         case .outcomeUnknown:
-          return try await resolve(commit, plan: plan, lost: lost)
+          let kept = files
+          files.keepAll()
+          let receipt = try await resolve(commit)
+          files = kept
+          guard let receipt else {
+            // Certainly not applied, and fenced off: the tenants are claimed anew.
+            return Result(lost: lost + commit.fences.map(\.tenant))
+          }
+          files.keep(flown.compactMap(key(of:)))
+          return finished(commit, receipt, plan: plan, lost: lost)
         case .filesChanged, .inconsistent:
           throw .catalog("\(error)")
         case .unavailable(let reason): throw .catalog(reason)
@@ -68,7 +97,7 @@ struct Flight: Sendable {
   }
 
   private func materialize(
-    _ batches: [TableBatch]
+    _ batches: [TableBatch], _ files: inout FlightFiles
   ) async throws(EnvironmentFailure) -> [MaterializedTable] {
     let records: [TableRecord]
     do {
@@ -80,6 +109,7 @@ struct Flight: Sendable {
     var tables: [MaterializedTable] = []
     for batch in batches {
       let path = store.stagingPath()
+      files.willStage(path)
       let table = byID[batch.table]
       tables.append(
         try await materializers.run { (materializer) throws(EnvironmentFailure) in
@@ -90,13 +120,15 @@ struct Flight: Sendable {
   }
 
   /// Makes the staged files durable under their final names.
-  private func store(_ tables: [MaterializedTable]) async throws(EnvironmentFailure) {
+  private func put(
+    _ tables: [MaterializedTable], _ files: inout FlightFiles
+  ) async throws(EnvironmentFailure) {
     let staged = tables.compactMap { table -> StagedObject? in
-      guard let file = table.file, let record = table.table else { return nil }
-      return StagedObject(
-        localPath: file.path, key: record.folder + name(of: file, epoch: table.batch.epoch))
+      guard let file = table.file, let key = key(of: table) else { return nil }
+      return StagedObject(localPath: file.path, key: key)
     }
     guard !staged.isEmpty else { return }
+    files.willPut(staged)
     do {
       try await store.put(staged)
     } catch .storageFull {
@@ -104,6 +136,12 @@ struct Flight: Sendable {
     } catch {
       throw .storage("\(error)")
     }
+    files.didPut(staged)
+  }
+
+  private func key(of table: MaterializedTable) -> String? {
+    guard let file = table.file, let record = table.table else { return nil }
+    return record.folder + name(of: file, epoch: table.batch.epoch)
   }
 
   /// The epoch in the name tells the collector of orphans whose file it was.
@@ -136,28 +174,22 @@ struct Flight: Sendable {
 
   /// Only the tables that changed under the batch are done again.
   private func rematerialize(
-    _ tables: [MaterializedTable], changed: Set<TableID>
+    _ tables: [MaterializedTable], changed: Set<TableID>, _ files: inout FlightFiles
   ) async throws(EnvironmentFailure) -> [MaterializedTable] {
     let again = try await materialize(
-      tables.filter { changed.contains($0.batch.table) }.map(\.batch))
-    try await store(again)
+      tables.filter { changed.contains($0.batch.table) }.map(\.batch), &files)
+    try await put(again, &files)
     return tables.filter { !changed.contains($0.batch.table) } + again
   }
 
   private func resolve(
-    _ commit: EventCommit, plan: BatchPlan, lost: [TenantID]
-  ) async throws(EnvironmentFailure) -> Result {
-    let receipt: CommitReceipt?
+    _ commit: EventCommit
+  ) async throws(EnvironmentFailure) -> CommitReceipt? {
     do {
-      receipt = try await catalog.resolve(commit.id, owner: owner, fences: commit.fences)
+      return try await catalog.resolve(commit.id, owner: owner, fences: commit.fences)
     } catch {
       throw .catalog("the outcome of a commit could not be resolved: \(error)")
     }
-    guard let receipt else {
-      // Certainly not applied, and fenced off: the tenants are claimed anew.
-      return Result(lost: lost + commit.fences.map(\.tenant))
-    }
-    return finished(commit, receipt, plan: plan, lost: lost)
   }
 
   private func finished(

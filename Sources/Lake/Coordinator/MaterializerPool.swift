@@ -22,16 +22,15 @@ package final class MaterializerPool: Sendable {
   }
 
   package let concurrency: Int
-  private let instance: DuckDBInstance
+  private let options: Options
+  private let instance: Lock<DuckDBInstance>
   private let executor: BlockingExecutor
   private let idle = Lock<[Materializer]>([])
 
   package init(options: Options) throws {
     concurrency = options.concurrency
-    instance = try DuckDBInstance(
-      DuckDBInstance.Options(
-        threads: options.threads, memoryLimitBytes: options.memoryLimitBytes,
-        settings: ["temp_directory": options.temporaryFolder]))
+    self.options = options
+    instance = Lock(try Self.open(options))
     executor = try BlockingExecutor(
       name: "materializer", threadCount: options.concurrency + 1, queueLimit: 64)
   }
@@ -44,10 +43,15 @@ package final class MaterializerPool: Sendable {
     do {
       result = try await executor.result { [self] () throws(EnvironmentFailure) -> Value in
         let materializer = try take()
-        let value = try body(materializer)
-        // Kept only after a success: a connection that has failed is not trusted again.
-        idle.withLock { $0.append(materializer) }
-        return value
+        do throws(EnvironmentFailure) {
+          let value = try body(materializer)
+          // Kept only after a success: a connection that has failed is not trusted again.
+          idle.withLock { $0.append(materializer) }
+          return value
+        } catch {
+          replaceInvalidInstance()
+          throw error
+        }
       }
     } catch {
       throw .engine("the materialiser's queue refused the batch: \(error)")
@@ -61,10 +65,11 @@ package final class MaterializerPool: Sendable {
   ) async throws(EnvironmentFailure) -> Value {
     let result: Result<Value, EnvironmentFailure>
     do {
-      result = try await executor.result { [instance] () throws(EnvironmentFailure) -> Value in
+      result = try await executor.result { [self] () throws(EnvironmentFailure) -> Value in
         do throws(DuckDBError) {
-          return try body(instance.connect())
+          return try body(instance.withLock { $0 }.connect())
         } catch {
+          replaceInvalidInstance()
           throw .engine(error.message)
         }
       }
@@ -74,10 +79,28 @@ package final class MaterializerPool: Sendable {
     return try result.get()
   }
 
+  private static func open(_ options: Options) throws(DuckDBError) -> DuckDBInstance {
+    try DuckDBInstance(
+      DuckDBInstance.Options(
+        threads: options.threads, memoryLimitBytes: options.memoryLimitBytes,
+        settings: ["temp_directory": options.temporaryFolder]))
+  }
+
+  /// After a fatal error an instance refuses every statement for good; a new one takes its place.
+  private func replaceInvalidInstance() {
+    let suspect = instance.withLock { $0 }
+    if (try? suspect.connect().query("SELECT 1")) != nil { return }
+    guard let fresh = try? Self.open(options) else { return }
+    instance.withLock { current in
+      if current === suspect { current = fresh }
+    }
+    idle.withLock { $0 = [] }
+  }
+
   private func take() throws(EnvironmentFailure) -> Materializer {
     if let ready = idle.withLock({ $0.popLast() }) { return ready }
     do {
-      return try Materializer(instance: instance)
+      return try Materializer(instance: instance.withLock { $0 })
     } catch {
       throw .engine(error.message)
     }

@@ -18,6 +18,7 @@ package final class MaintenanceService: Service {
   private let integrity: Integrity
   /// One at a time: the loop and a request never merge the same table side by side.
   private let turn = AsyncSemaphore(permits: 1, maximumWaiters: 64)
+  private let integrityTurn = AsyncSemaphore(permits: 1, maximumWaiters: 64)
 
   /// Merges of one table in one round of the loop.
   private static let mergesPerRound = 8
@@ -85,7 +86,7 @@ package final class MaintenanceService: Service {
   private func compact(
     mergesPerTable: Int
   ) async throws(EnvironmentFailure) -> CompactionSummary {
-    try await inTurn { () async throws(EnvironmentFailure) in
+    try await inTurn(turn) { () async throws(EnvironmentFailure) in
       let candidates: [MergeCandidate]
       do {
         candidates = try await self.catalog.mergeCandidates(
@@ -94,16 +95,23 @@ package final class MaintenanceService: Service {
         throw .catalog("\(error)")
       }
       var summary = CompactionSummary()
+      var failure: EnvironmentFailure?
       for candidate in candidates {
-        summary = try await summary + self.merger.compact(candidate.table, limit: mergesPerTable)
+        do throws(EnvironmentFailure) {
+          summary = try await summary + self.merger.compact(candidate.table, limit: mergesPerTable)
+        } catch {
+          // A table that cannot be merged (a lost file) must not keep the others from it.
+          failure = failure ?? error
+        }
       }
+      if let failure { throw failure }
       return summary
     }
   }
 
   /// Thins out snapshots, deletes what nobody reads and what was never committed.
   package func retainNow() async throws(EnvironmentFailure) -> RetentionSummary {
-    try await inTurn { () async throws(EnvironmentFailure) in
+    try await inTurn(turn) { () async throws(EnvironmentFailure) in
       var summary = RetentionSummary()
       summary.snapshotsExpired = try await self.retention.expireSnapshots()
       summary.filesDeleted = try await self.retention.deleteScheduledFiles()
@@ -116,7 +124,10 @@ package final class MaintenanceService: Service {
   package func checkIntegrity(
     tenants: [TenantID]?
   ) async throws(EnvironmentFailure) -> IntegrityReport {
-    let report = try await integrity.check(tenants: tenants)
+    // One at a time: each takes a thread of the engine that flights need as well.
+    let report = try await inTurn(integrityTurn) { () async throws(EnvironmentFailure) in
+      try await self.integrity.check(tenants: tenants)
+    }
     metrics.maintenance.integrityRuns.with(report.isClean ? "completed" : "failed").increment()
     metrics.maintenance.integrityFilesChecked.increment(by: report.filesChecked)
     metrics.maintenance.integrityMissingFiles.increment(by: report.missingFiles)
@@ -133,7 +144,7 @@ package final class MaintenanceService: Service {
   }
 
   private func inTurn<Value: Sendable>(
-    _ body: () async throws(EnvironmentFailure) -> Value
+    _ turn: AsyncSemaphore, _ body: () async throws(EnvironmentFailure) -> Value
   ) async throws(EnvironmentFailure) -> Value {
     do {
       try await turn.acquire(until: .distantFuture, on: clock)

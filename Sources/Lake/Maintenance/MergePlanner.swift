@@ -19,7 +19,8 @@ package struct MergePlanner: Sendable {
 
   /// Files up to this size are of the lowest tier.
   private static let smallestTierBytes: Int64 = 16 << 10
-  /// Inputs of one merge: more than the fan-in when many have gathered, so that a burst is caught up
+  /// Inputs of one merge: more than the fan-in when many have gathered, so that a burst is caught
+  /// up
   /// with in one pass.
   private static let inputsPerFanIn = 8
 

@@ -4,6 +4,7 @@ import DuckDB
 import Model
 import ObjectStore
 import Observability
+import Runtime
 
 /// What a compaction did.
 package struct CompactionSummary: Sendable, Equatable {
@@ -58,19 +59,28 @@ struct Merger: Sendable {
     let path = store.stagingPath()
     let query = mergeQuery(inputs, table: table)
     let fields = zip(table.definition.schema.columns.map(\.name), table.columnIDs).map { ($0, $1) }
-    let file = try await engine.withConnection { (connection) throws(DuckDBError) in
-      try ParquetFile.write(
-        query: query,
-        fieldIDs: fields + [("_ducklake_internal_snapshot_id", Self.snapshotFieldID)],
-        statisticsOf: Set(table.columnIDs), to: path, on: connection)
+    let file: ParquetFile
+    do {
+      file = try await engine.withConnection { (connection) throws(DuckDBError) in
+        try ParquetFile.write(
+          query: query,
+          fieldIDs: fields + [("_ducklake_internal_snapshot_id", Self.snapshotFieldID)],
+          statisticsOf: Set(table.columnIDs), to: path, on: connection)
+      }
+    } catch {
+      try? await store.discard(stagedPaths: [path])
+      throw error
     }
     let staged = path.split(separator: "/").last.map(String.init) ?? path
     let name = DataFileName(epoch: epoch, kind: .merge, stagedName: staged).text
     do {
       try await store.put([StagedObject(localPath: path, key: table.folder + name)])
     } catch {
+      try? await store.discard(stagedPaths: [path])
+      try? await store.delete([table.folder + name])
       throw error == .storageFull ? .storageFull : .storage("\(error)")
     }
+    CrashPoint.mergeAfterPut.reached()
     let merge = MergeCommit(
       id: .random(), owner: owner, epoch: epoch, table: id, inputs: inputs,
       output: NewDataFile(
@@ -123,6 +133,7 @@ struct Merger: Sendable {
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     do {
       let receipt = try await catalog.commit(merge)
+      CrashPoint.mergeAfterCommit.reached()
       metrics.maintenance.compactionRuns.with("completed").increment()
       metrics.maintenance.compactionBytesRewritten.increment(by: Int(merge.output.byteCount))
       logger.info(

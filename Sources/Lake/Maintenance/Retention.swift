@@ -40,6 +40,7 @@ struct Retention: Sendable {
         for start in stride(from: 0, to: leaving.count, by: Self.expiryStep) {
           let step = leaving[start..<min(start + Self.expiryStep, leaving.count)]
           expired += try await catalog.expireSnapshots(Array(step))
+          CrashPoint.expiryAfterCommit.reached()
         }
         guard page.count == Self.snapshotPage, let last = page.last else { break }
         // The last one was judged without its successor, so it is judged again with it.
@@ -71,6 +72,7 @@ struct Retention: Sendable {
       } catch {
         throw .storage("\(error)")
       }
+      CrashPoint.expiryAfterDelete.reached()
       do {
         try await catalog.forgetScheduled(files.map(\.path))
       } catch {

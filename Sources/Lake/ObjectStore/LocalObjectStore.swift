@@ -43,6 +43,14 @@ package struct LocalObjectStore: ObjectStore {
     }
   }
 
+  package func discard(stagedPaths: [String]) async throws(ObjectStoreError) {
+    try await run { () throws(ObjectStoreError) in
+      for path in stagedPaths where unlink(path) != 0 && errno != ENOENT {
+        throw FileSystem.failure("discard")
+      }
+    }
+  }
+
   package func byteCount(of key: String) async throws(ObjectStoreError) -> Int64? {
     try await run { () throws(ObjectStoreError) in
       try FileSystem.status(localPath(of: key)).map { Int64($0.st_size) }

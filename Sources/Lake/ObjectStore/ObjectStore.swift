@@ -42,8 +42,12 @@ package protocol ObjectStore: Sendable {
 
   /// Makes staged files durable under their keys and takes the local files away.
   ///
-  /// When it returns, every object outlives a power cut. When it throws, any of them may be there.
+  /// When it returns, every object outlives a power cut. When it throws, any of them may be there,
+  /// and the local files may be as well.
   func put(_ objects: [StagedObject]) async throws(ObjectStoreError)
+
+  /// Takes away staged files that will not be put; one that is not there is no error.
+  func discard(stagedPaths: [String]) async throws(ObjectStoreError)
 
   /// - Returns: nil when there is no such object.
   func byteCount(of key: String) async throws(ObjectStoreError) -> Int64?

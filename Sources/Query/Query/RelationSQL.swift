@@ -5,16 +5,22 @@ import WorkerProtocol
 /// The SQL behind a table name: its files at one snapshot as one relation.
 ///
 /// Columns are read by Parquet field id, so files of older schema versions give today's columns.
-/// Rows that a merged file holds for newer snapshots, and rows that delete files name, are left out.
-struct RelationSQL {
+/// Rows that a merged file holds for newer snapshots, and rows that delete files name, are left
+/// out.
+package struct RelationSQL {
   /// The field id under which DuckLake keeps a row's snapshot in merged files.
   static let snapshotFieldID: Int64 = 2_147_483_539
 
-  let manifest: TableManifest
-  /// Where a reader on this machine finds a file of the lake.
-  let localPath: (String) -> String
+  private let manifest: TableManifest
+  private let localPath: (String) -> String
 
-  var relation: RelationDefinition {
+  /// - Parameter localPath: where a reader on this machine finds a file of the lake.
+  package init(manifest: TableManifest, localPath: @escaping (String) -> String) {
+    self.manifest = manifest
+    self.localPath = localPath
+  }
+
+  package var relation: RelationDefinition {
     let snapshot = manifest.snapshot
     // Files that need no filter, those whose rows carry snapshots, those with deletes.
     let groups = Dictionary(grouping: manifest.files) { file in

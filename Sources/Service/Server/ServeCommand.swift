@@ -31,6 +31,7 @@ package enum ServeCommand {
     } catch {
       return complain("the settings cannot stand:\n\(error)")
     }
+    if let refusal = CrashPoint.refusal(environment: environment) { return complain(refusal) }
     do {
       return try await serve(configuration, shutdown: shutdown)
     } catch {

@@ -59,7 +59,9 @@ extension Exchange {
       return
     }
     let stream = ResponseStream(highWaterBytes: server.options.streamHighWaterBytes)
-    guard answer(response, stream: stream) else { return }
+    // Also when nobody waits any more, so that the producer can give back what it holds: its first
+    // write tells it.
+    if !answer(response, stream: stream) { stream.detach() }
     await produce(stream)
     // Without effect on a stream that was finished.
     stream.abort()

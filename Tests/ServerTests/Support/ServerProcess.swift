@@ -22,12 +22,15 @@ final class ServerProcess: Sendable {
 
   let folder: TemporaryFolder
   let settings: [String: String]
+  /// A program with its arguments that starts the server, in its own process, somewhere special.
+  private let launcher: [String]
   private let life = Lock<Life?>(nil)
   let http: HTTPClient
 
-  private init(settings: [String: String]) throws {
+  private init(settings: [String: String], launcher: [String]) throws {
     folder = try TemporaryFolder()
     self.settings = settings
+    self.launcher = launcher
     var options = HTTPClient.Settings()
     options.maximumConnections = 64
     http = try HTTPClient(options)
@@ -40,11 +43,12 @@ final class ServerProcess: Sendable {
   ///
   /// Not to be nested: the number of servers that run at once is bounded.
   static func with<Value: Sendable>(
-    _ settings: [String: String] = [:], _ body: (ServerProcess) async throws -> Value
+    _ settings: [String: String] = [:], launcher: [String] = [],
+    _ body: (ServerProcess) async throws -> Value
   ) async throws -> Value {
     try await places.acquire(until: .distantFuture, on: SystemMonotonicClock())
     defer { places.release() }
-    let server = try ServerProcess(settings: settings)
+    let server = try ServerProcess(settings: settings, launcher: launcher)
     do {
       try await server.start()
       let value = try await body(server)
@@ -74,7 +78,7 @@ final class ServerProcess: Sendable {
 
   /// Starts `duckmesh serve` without waiting until it serves.
   static func spawn(
-    _ settings: [String: String], dataFolder: String, log: String
+    _ settings: [String: String], dataFolder: String, log: String, launcher: [String] = []
   ) async throws -> ChildProcess {
     var environment = [
       "DUCKMESH_DATA_DIR": dataFolder, "DUCKMESH_HTTP_ADDR": "127.0.0.1:0",
@@ -82,8 +86,9 @@ final class ServerProcess: Sendable {
       "TMPDIR": (dataFolder as NSString).deletingLastPathComponent,
     ]
     environment.merge(settings) { _, given in given }
+    let command = launcher + [try program("duckmesh"), "serve"]
     return try await ChildProcess(
-      program("duckmesh"), ["serve"], environment: environment, output: log)
+      command[0], Array(command.dropFirst()), environment: environment, output: log)
   }
 
   var dataFolder: String { folder.path + "/data" }
@@ -105,11 +110,14 @@ final class ServerProcess: Sendable {
 
   /// Starts the server on its folder and waits until it serves.
   func start(_ more: [String: String] = [:]) async throws {
-    let addressFile = dataFolder + "/address"
     // A killed server leaves its own.
-    unlink(addressFile)
+    unlink(dataFolder + "/address")
     let child = try await Self.spawn(
-      settings.merging(more) { _, given in given }, dataFolder: dataFolder, log: logPath)
+      settings.merging(more) { _, given in given }, dataFolder: dataFolder, log: logPath,
+      launcher: launcher)
+    // A launcher may have hidden the folder from everybody but the server.
+    let addressFile =
+      (launcher.isEmpty ? "" : "/proc/\(child.pid)/root") + dataFolder + "/address"
     let clock = SystemMonotonicClock()
     let deadline = clock.now.advanced(byMs: 60_000)
     while clock.now < deadline {

@@ -1,6 +1,7 @@
 import Consistency
 import IngestBus
 import Model
+import Runtime
 import SQLite
 
 extension SQLiteIngestBus {
@@ -14,6 +15,7 @@ extension SQLiteIngestBus {
         var transaction = TenantPublish(batch: batch, now: now, connection: connection)
         outcomes += try transaction.run()
       }
+      CrashPoint.insidePublish.reached()
       return outcomes
     }
   }

@@ -1,6 +1,7 @@
 import Catalog
 import Consistency
 import Model
+import Runtime
 import SQLite
 
 extension SQLiteCatalog {
@@ -111,6 +112,7 @@ private struct EventCommitTransaction {
       try head.write(
         changes: tables.map { "inserted_into_table:\($0)" }, author: "duckmesh",
         extra: "{\"commit\":\"\(commit.id.rawValue)\"}", connection)
+      CrashPoint.insideCommit.reached()
       return CommitReceipt(snapshot: head.snapshot, time: head.time)
     }
   }

@@ -34,7 +34,9 @@ extension SQLiteCatalog {
         """
         SELECT t.table_id, t.dropped_snapshot, n.schema_id,
           (SELECT coalesce(sum(inserted), 0) FROM duckmesh_ledger l
-           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id)
+           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id),
+          (SELECT max(snapshot_id) FROM duckmesh_ledger l
+           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id AND l.inserted > 0)
         FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id) WHERE t.tenant_id = ?
         """
       ).bind(tenant.rawValue, at: 1)
@@ -45,10 +47,14 @@ extension SQLiteCatalog {
         let dropped = row.optionalInt64(1)
         let files = try Self.lastFiles(of: table, dropped: dropped, folder: folder, connection)
         let inserted = row.int64(3)
+        // A file is kept as long as a snapshot before the drop shows it. Expiry hands the ledger
+        // rows of what it takes to the next snapshot: once the last of them is at the drop, files
+        // may be gone.
+        let isExpired = dropped.map { (row.optionalInt64(4) ?? $0) >= $0 } ?? false
         accounts.append(
           TableAccount(
             table: TableID(table), tenant: tenant, folder: folder, isDropped: dropped != nil,
-            ledgerInserted: inserted, isExpired: dropped != nil && files.isEmpty, files: files))
+            ledgerInserted: inserted, isExpired: isExpired, files: files))
       }
       return accounts
     }

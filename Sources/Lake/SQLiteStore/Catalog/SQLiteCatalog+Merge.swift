@@ -1,6 +1,7 @@
 import Catalog
 import Consistency
 import Model
+import Runtime
 import SQLite
 
 extension SQLiteCatalog {
@@ -51,6 +52,7 @@ private struct MergeTransaction {
         // The only word for a merge that other writers take for a conflict.
         changes: ["merge_adjacent:\(merge.table.rawValue)"], author: "duckmesh",
         extra: "{\"commit\":\"\(merge.id.rawValue)\"}", connection)
+      CrashPoint.insideMerge.reached()
       return CommitReceipt(snapshot: head.snapshot, time: head.time)
     }
   }

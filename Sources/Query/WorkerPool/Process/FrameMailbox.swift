@@ -18,14 +18,16 @@ final class FrameMailbox: Sendable {
   private let state = Lock(State())
   private let space = DispatchSemaphore(value: FrameMailbox.capacity)
 
-  /// Blocks while the mailbox is full.
+  /// Blocks while the mailbox is full. A frame that comes after the end is dropped.
   func put(_ frame: Frame) {
     space.wait()
-    let waiter = state.withLock { state -> OneShot<Void>? in
-      guard !state.isClosed else { return nil }
+    let (waiter, isClosed) = state.withLock { state -> (OneShot<Void>?, Bool) in
+      guard !state.isClosed else { return (nil, true) }
       state.frames.append(frame)
-      return state.waiter.take()
+      return (state.waiter.take(), false)
     }
+    // A dropped frame takes no space: the next one must not wait for it to be taken.
+    if isClosed { space.signal() }
     waiter?.decide(())
   }
 
@@ -53,11 +55,14 @@ final class FrameMailbox: Sendable {
 
   /// No more frames come; what was put can still be taken. A blocked `put` returns.
   func close() {
-    let waiter = state.withLock { state -> OneShot<Void>? in
-      state.isClosed = true
-      return state.waiter.take()
+    let (waiter, wasOpen) = state.withLock { state -> (OneShot<Void>?, Bool) in
+      defer { state.isClosed = true }
+      return (state.waiter.take(), !state.isClosed)
     }
     waiter?.decide(())
-    space.signal()
+    guard wasOpen else { return }
+    // As much as can ever be missing: frames that nobody takes any more must not hold a `put`, and
+    // a semaphore that ends below its first value ends the process.
+    for _ in 0..<Self.capacity { space.signal() }
   }
 }

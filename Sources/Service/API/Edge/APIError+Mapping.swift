@@ -14,6 +14,12 @@ extension APIError {
     503, "STORAGE_FULL", "the server has no space left; nothing was accepted",
     isRetryable: true, retryAfterSeconds: 5)
 
+  /// The text depends on what was asked for alone, so it tells nothing of other tenants' tables.
+  static func tableNotFound(named names: [String]) -> APIError {
+    let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
+    return APIError(404, "TABLE_NOT_FOUND", "there is no table \(list)")
+  }
+
   static func unavailable(_ component: String) -> APIError {
     APIError(
       503, "SERVICE_UNAVAILABLE", "the \(component) is not available at the moment",
@@ -39,9 +45,11 @@ extension APIError {
       context: [.init("limit", .string(limit)), .init("maximum", .integer(maximum))])
   }
 
-  static func unknownField(_ name: String) -> APIError {
-    APIError(
-      400, "UNKNOWN_FIELD", "unknown field \"\(name)\"",
+  /// - Parameter known: what could have been meant; empty where that is not told.
+  static func unknownField(_ name: String, known: Set<String> = []) -> APIError {
+    let hint = known.isEmpty ? "" : "; known are \(known.sorted().joined(separator: ", "))"
+    return APIError(
+      400, "UNKNOWN_FIELD", "unknown field \"\(name)\"\(hint)",
       context: [.init("field", .string(name))])
   }
 
@@ -137,7 +145,7 @@ extension APIError {
       self.init(
         410, "SNAPSHOT_GONE", "the snapshot was expired while the query ran; ask again",
         isRetryable: true)
-    case .tableNotFound: self = .tableNotFound
+    case .tableNotFound(let names): self = .tableNotFound(named: names)
     case .failed(let failure): self.init(failure)
     case .timedOut:
       self.init(504, "QUERY_TIMEOUT", "the query did not end within its timeout")

@@ -37,7 +37,7 @@ struct IngestHandler: Sendable {
     services.metrics.ingest.bodyBytes.increment(by: request.body.count)
     for _ in 0..<Self.schemaAttempts {
       guard let table = try await services.directory.table(named: name, of: tenant) else {
-        throw .tableNotFound
+        throw .tableNotFound(named: [name])
       }
       let parsed: IngestRequest
       do throws(EdgeError) {

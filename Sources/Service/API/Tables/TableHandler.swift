@@ -97,7 +97,7 @@ struct TableHandler: Sendable {
     } catch {
       throw APIError(error)
     }
-    guard let table else { throw .tableNotFound }
+    guard let table else { throw .tableNotFound(named: [name]) }
     return table
   }
 

@@ -56,10 +56,26 @@ struct IngestRun {
     if let reason = stop.reason, case .interrupted = outcome.failure {
       outcome.failure = .interrupted(by: reason)
     }
-    progress.clear()
     let seconds = start.duration(to: .now) / .seconds(1)
+    let visibility = finalWait(sender, &outcome)
+    progress.clear()
     return try IngestReport(options: options, sourceName: source.name, console: console)
-      .finish(outcome, seconds: seconds)
+      .finish(outcome, visibility, seconds: seconds)
+  }
+
+  /// Nil when there is nothing to wait for.
+  private func finalWait(
+    _ sender: BatchSender, _ outcome: inout IngestPipeline.Outcome
+  ) -> FinalWait.Outcome? {
+    guard outcome.failure == nil, let latest = outcome.latest else { return nil }
+    guard let timeoutMs = options.finalWaitMs else {
+      return outcome.tally.highestSnapshot.map { .visible(snapshot: $0) }
+    }
+    let result = FinalWait(sender, timeoutMs: timeoutMs).run(latest, &outcome.tally)
+    if case .unconfirmed(.interrupted) = result, let reason = stop.reason {
+      return .unconfirmed(.interrupted(by: reason))
+    }
+    return result
   }
 
   /// The table's columns; nil when there is no such table and it is to be made.

@@ -1,0 +1,60 @@
+import Glibc
+
+/// Places between two durable steps at which a crash test kills the process.
+///
+/// A test hook, compiled always so that what is tested is what is served. It does nothing unless the
+/// environment has `DUCKMESH_ENABLE_CRASH_POINTS=1` and names a point in `DUCKMESH_CRASH_POINT`;
+/// reaching that point is then the end of the process, as `kill -9` would end it. The server refuses
+/// to start with a point that is not enabled or not known.
+package enum CrashPoint: String, Sendable, CaseIterable {
+  /// The publishing transaction has written everything and has not committed.
+  case insidePublish = "inside-publish"
+  /// Events are durable in the bus; no client has been told.
+  case afterPublish = "after-publish"
+  case afterClaim = "after-claim"
+  /// Files are in staging.
+  case afterMaterialize = "after-materialize"
+  /// Files are durable in the lake; no commit names them.
+  case afterPut = "after-put"
+  /// The commit's transaction has written everything and has not committed.
+  case insideCommit = "inside-commit"
+  /// A snapshot holds the events; nobody has been told.
+  case afterCommit = "after-commit"
+  /// The bus still holds what a snapshot holds.
+  case beforeAcknowledge = "before-acknowledge"
+  case mergeAfterPut = "merge-after-put"
+  case insideMerge = "inside-merge"
+  case mergeAfterCommit = "merge-after-commit"
+  /// Snapshots are gone and their files scheduled.
+  case expiryAfterCommit = "expiry-after-commit"
+  /// Files are deleted and still scheduled.
+  case expiryAfterDelete = "expiry-after-delete"
+
+  package static let variable = "DUCKMESH_CRASH_POINT"
+  package static let enablingVariable = "DUCKMESH_ENABLE_CRASH_POINTS"
+
+  /// Read once: a point is armed for the life of the process.
+  private static let armed: CrashPoint? = {
+    guard value(of: enablingVariable) == "1" else { return nil }
+    return value(of: variable).flatMap(CrashPoint.init)
+  }()
+
+  private static func value(of variable: String) -> String? {
+    getenv(variable).map { String(cString: $0) }
+  }
+
+  /// Ends the process here if a test has armed this point.
+  package func reached() {
+    guard Self.armed == self else { return }
+    kill(getpid(), SIGKILL)
+  }
+
+  /// Why the environment's wish for a crash cannot be granted; nil when there is none or it can.
+  package static func refusal(environment: [String: String]) -> String? {
+    guard let name = environment[variable] else { return nil }
+    guard environment[enablingVariable] == "1" else {
+      return "\(variable) is for crash tests and needs \(enablingVariable)=1"
+    }
+    return CrashPoint(rawValue: name) == nil ? "\(variable): no such point: \(name)" : nil
+  }
+}

@@ -1,0 +1,189 @@
+import Catalog
+import Consistency
+import Model
+import Runtime
+import SQLiteStore
+
+/// The SQLite catalog, with what a test puts around each commit of events.
+struct BreakableCatalog: Sendable {
+  typealias Commit = @Sendable (EventCommit) async throws(CommitError) -> CommitReceipt
+  typealias Hook =
+    @Sendable (EventCommit, Commit) async throws(CommitError) -> CommitReceipt
+
+  let inner: SQLiteCatalog
+  private let hook = Shared<Hook?>(nil)
+  private let merges = Shared<(@Sendable (MergeCommit) async throws(CommitError) -> Void)?>(nil)
+
+  init(_ inner: SQLiteCatalog) { self.inner = inner }
+
+  /// Takes the place of each commit of events; it may call the real one or not.
+  func aroundCommit(_ body: Hook?) { hook.value.withLock { $0 = body } }
+
+  func beforeMerge(_ body: (@Sendable (MergeCommit) async throws(CommitError) -> Void)?) {
+    merges.value.withLock { $0 = body }
+  }
+
+  private final class Shared<Value: Sendable>: Sendable {
+    let value: Lock<Value>
+    init(_ value: Value) { self.value = Lock(value) }
+  }
+}
+
+extension BreakableCatalog: CommitCatalog {
+  func commit(_ commit: EventCommit) async throws(CommitError) -> CommitReceipt {
+    let inner = inner
+    guard let hook = hook.value.withLock({ $0 }) else { return try await inner.commit(commit) }
+    return try await hook(commit) { (commit) async throws(CommitError) in
+      try await inner.commit(commit)
+    }
+  }
+
+  func commit(_ merge: MergeCommit) async throws(CommitError) -> CommitReceipt {
+    if let hook = merges.value.withLock({ $0 }) { try await hook(merge) }
+    return try await inner.commit(merge)
+  }
+
+  func resolve(
+    _ id: CommitID, owner: OwnerID, fences: [TenantFence]
+  ) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(id, owner: owner, fences: fences)
+  }
+
+  func leaseTable(
+    _ table: TableID, owner: OwnerID, leaseMs: Int
+  ) async throws(CatalogError) -> LeaseEpoch? {
+    try await inner.leaseTable(table, owner: owner, leaseMs: leaseMs)
+  }
+}
+
+extension BreakableCatalog: TableCatalog {
+  func tenant(named name: String) async throws(CatalogError) -> TenantRecord? {
+    try await inner.tenant(named: name)
+  }
+
+  func ensureTenant(named name: String, limit: Int) async throws(CatalogError) -> TenantRecord {
+    try await inner.ensureTenant(named: name, limit: limit)
+  }
+
+  func tenants() async throws(CatalogError) -> [TenantRecord] { try await inner.tenants() }
+
+  func createTable(
+    _ definition: TableDefinition, tenant: TenantID
+  ) async throws(CatalogError) -> TableRecord {
+    try await inner.createTable(definition, tenant: tenant)
+  }
+
+  func dropTable(named name: String, tenant: TenantID) async throws(CatalogError) -> TableRecord {
+    try await inner.dropTable(named: name, tenant: tenant)
+  }
+
+  func table(named name: String, tenant: TenantID) async throws(CatalogError) -> TableRecord? {
+    try await inner.table(named: name, tenant: tenant)
+  }
+
+  func tables(ids: [TableID]) async throws(CatalogError) -> [TableRecord] {
+    try await inner.tables(ids: ids)
+  }
+
+  func tables(
+    tenant: TenantID, after name: String?, limit: Int
+  ) async throws(CatalogError) -> [TableRecord] {
+    try await inner.tables(tenant: tenant, after: name, limit: limit)
+  }
+}
+
+extension BreakableCatalog: SnapshotCatalog {
+  func latestSnapshot(tenant: TenantID) async throws(CatalogError) -> SnapshotRecord {
+    try await inner.latestSnapshot(tenant: tenant)
+  }
+
+  func snapshot(_ id: SnapshotID, tenant: TenantID) async throws(CatalogError) -> SnapshotRecord {
+    try await inner.snapshot(id, tenant: tenant)
+  }
+
+  func snapshot(at time: Timestamp, tenant: TenantID) async throws(CatalogError) -> SnapshotRecord {
+    try await inner.snapshot(at: time, tenant: tenant)
+  }
+
+  func snapshots(
+    tenant: TenantID, before id: SnapshotID?, limit: Int
+  ) async throws(CatalogError) -> [SnapshotRecord] {
+    try await inner.snapshots(tenant: tenant, before: id, limit: limit)
+  }
+
+  func contents(
+    of snapshots: [SnapshotID], tenant: TenantID
+  ) async throws(CatalogError) -> [[TableContent]] {
+    try await inner.contents(of: snapshots, tenant: tenant)
+  }
+
+  func manifests(
+    tenant: TenantID, names: [String]?, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [TableManifest] {
+    try await inner.manifests(tenant: tenant, names: names, at: snapshot)
+  }
+
+  func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress {
+    try await inner.progress(tenant: tenant)
+  }
+
+  func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64 {
+    try await inner.deadLetterCount(tenant: tenant)
+  }
+
+  func deadLetters(
+    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
+  ) async throws(CatalogError) -> [DeadLetterRecord] {
+    try await inner.deadLetters(tenant: tenant, tokens: tokens, after: id, limit: limit)
+  }
+}
+
+extension BreakableCatalog: MaintenanceCatalog {
+  func mergeCandidates(above: Int, limit: Int) async throws(CatalogError) -> [MergeCandidate] {
+    try await inner.mergeCandidates(above: above, limit: limit)
+  }
+
+  func fileCounts() async throws(CatalogError) -> FileCounts { try await inner.fileCounts() }
+
+  func liveFiles(
+    of table: TableID
+  ) async throws(CatalogError) -> [(file: DataFileRecord, schemaVersion: Int64)] {
+    try await inner.liveFiles(of: table)
+  }
+
+  func snapshotStubs(
+    after id: SnapshotID?, limit: Int
+  ) async throws(CatalogError) -> [SnapshotStub] {
+    try await inner.snapshotStubs(after: id, limit: limit)
+  }
+
+  func expireSnapshots(_ ids: [SnapshotID]) async throws(CatalogError) -> Int {
+    try await inner.expireSnapshots(ids)
+  }
+
+  func scheduledFiles(
+    before: Timestamp, limit: Int
+  ) async throws(CatalogError) -> [ScheduledFile] {
+    try await inner.scheduledFiles(before: before, limit: limit)
+  }
+
+  func forgetScheduled(_ paths: [String]) async throws(CatalogError) {
+    try await inner.forgetScheduled(paths)
+  }
+
+  func leaseEpochs() async throws(CatalogError) -> LeaseEpochs { try await inner.leaseEpochs() }
+
+  func referencedPaths(among paths: [String]) async throws(CatalogError) -> Set<String> {
+    try await inner.referencedPaths(among: paths)
+  }
+
+  func accounts() async throws(CatalogError) -> [TenantAccount] { try await inner.accounts() }
+
+  func tableAccounts(tenant: TenantID) async throws(CatalogError) -> [TableAccount] {
+    try await inner.tableAccounts(tenant: tenant)
+  }
+
+  func violations() async throws(CatalogError) -> [CatalogViolation] {
+    try await inner.violations()
+  }
+}

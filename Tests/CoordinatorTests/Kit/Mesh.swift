@@ -1,0 +1,163 @@
+import Catalog
+import Consistency
+import Coordinator
+import DuckDB
+import Foundation
+import Glibc
+import IngestBus
+import Maintenance
+import Model
+import ObjectStore
+import Observability
+import Query
+import Runtime
+import SQLite
+import SQLiteStore
+
+/// The real thing from the bus to the lake, in a folder of its own: SQLite, DuckDB and files. Only
+/// what a test breaks on purpose stands between them.
+final class Mesh: Sendable {
+  let folder: String
+  let clock: TestClock?
+  let bus: SQLiteIngestBus
+  let catalog: BreakableCatalog
+  let store: BreakableStore
+  let engine: MaterializerPool
+  let hub: VisibilityHub
+  let registry = MetricRegistry()
+  let metrics: DuckMeshMetrics
+  let logger: Logger
+  let database: SQLiteDatabase
+  private let logFile: FileHandle
+
+  /// - Parameter clock: the catalog's clocks, moved by hand; the machine's when nil.
+  init(folder: String, clock: TestClock?) throws {
+    self.folder = folder
+    self.clock = clock
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let files = try LocalObjectStore(
+      root: folder,
+      executor: try BlockingExecutor(name: "test-files", threadCount: 2, queueLimit: 1_000))
+    store = BreakableStore(files)
+    database = try SQLiteDatabase(
+      path: folder + "/catalog.sqlite", lakeFolder: files.localPath(of: ""),
+      clock: clock?.catalogClock ?? .system)
+    bus = SQLiteIngestBus(database: database)
+    catalog = BreakableCatalog(SQLiteCatalog(database: database))
+    engine = try MaterializerPool(
+      options: .init(memoryLimitBytes: 256 << 20, temporaryFolder: folder + "/engine"))
+    hub = VisibilityHub(waiterLimit: 10_000, clock: SystemMonotonicClock())
+    metrics = DuckMeshMetrics(registry: registry)
+    _ = FileManager.default.createFile(atPath: folder + "/log", contents: nil)
+    logFile = try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/log"))
+    logger = try Logger.start(
+      service: "test", minimumLevel: .info, descriptor: logFile.fileDescriptor)
+  }
+
+  func coordinator(_ change: (inout Coordinator.Options) -> Void = { _ in }) -> Coordinator {
+    var options = Coordinator.Options(
+      flush: .init(flushIntervalMs: 20, longestAgeMs: 100, filesPerSecond: 1_000),
+      backlogIntervalMs: 50, acknowledgeIntervalMs: 20,
+      backoff: Backoff(initialMs: 5, maximumMs: 20))
+    change(&options)
+    return Coordinator(
+      bus: bus, catalog: catalog, store: store, hub: hub, materializers: engine,
+      options: options, clock: SystemMonotonicClock(), metrics: metrics, logger: logger)
+  }
+
+  func maintenance(
+    _ limits: Limits.Maintenance = Limits.Maintenance(),
+    monotonic: any MonotonicClock = SystemMonotonicClock(), wall: any WallClock = SystemWallClock()
+  ) -> MaintenanceService {
+    MaintenanceService(
+      catalog: catalog, store: store, engine: engine, limits: limits, clock: monotonic,
+      wall: wall, metrics: metrics, logger: logger)
+  }
+
+  /// What the integrity run says, with nothing left out.
+  func integrity() async throws -> IntegrityReport {
+    try await maintenance().checkIntegrity(tenants: nil)
+  }
+
+  /// Runs a statement past all rules, as a lying program or a damaged disk would.
+  func tamper(_ sql: String) async throws {
+    let path = folder + "/catalog.sqlite"
+    try await offPool { try SQLiteConnection(path: path, mode: .readWriteCreate).execute(sql) }
+  }
+
+  /// One number out of the catalog's database.
+  func number(_ sql: String) async throws -> Int64 {
+    let path = folder + "/catalog.sqlite"
+    return try await offPool {
+      let statement = try SQLiteConnection(path: path, mode: .readOnly).prepare(sql)
+      return try statement.step() ? statement.int64(0) : 0
+    }
+  }
+
+  /// The keys of all objects in the lake.
+  func objects() async throws -> [String] {
+    try await store.list(prefix: "", after: nil, limit: 100_000).map(\.key)
+  }
+
+  /// Objects that no row of the catalog names.
+  func orphans() async throws -> [String] {
+    let keys = try await objects()
+    let named = try await catalog.referencedPaths(among: keys)
+    return keys.filter { !named.contains($0) }
+  }
+
+  func stagedFiles() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder + "/staging")
+  }
+}
+
+/// Runs a test on a fresh mesh whose folder is removed afterwards.
+func withMesh(
+  clock: TestClock? = nil, _ body: @Sendable (Mesh) async throws -> Void
+) async throws {
+  let folder = FileManager.default.temporaryDirectory.path + "/duckmesh-mesh-" + UUID().uuidString
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  try await body(try await offPool { try Mesh(folder: folder, clock: clock) })
+}
+
+/// Runs `body` beside a running coordinator, and stops that in order afterwards.
+func running(
+  _ coordinator: Coordinator, _ body: @Sendable (Coordinator) async throws -> Void
+) async throws {
+  let shutdown = Shutdown()
+  try await withThrowingTaskGroup(of: Void.self) { group in
+    group.addTask { try await coordinator.run(shutdown: shutdown) }
+    do {
+      try await body(coordinator)
+    } catch {
+      shutdown.request()
+      throw error
+    }
+    shutdown.request()
+    try await group.waitForAll()
+  }
+}
+
+/// Runs a blocking call away from the cooperative pool.
+func offPool<Value: Sendable>(
+  _ body: @escaping @Sendable () throws -> Value
+) async throws -> Value {
+  try await withCheckedThrowingContinuation { continuation in
+    DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
+  }
+}
+
+struct NeverHappened: Error { let what: String }
+
+/// Waits until a condition holds; a minute of patience stands for "never".
+func eventually(
+  _ what: String = "the condition", _ condition: @Sendable () async throws -> Bool
+) async throws {
+  let clock = SystemMonotonicClock()
+  let deadline = clock.now.advanced(byMs: 60_000)
+  while clock.now < deadline {
+    if try await condition() { return }
+    try await clock.sleep(until: clock.now.advanced(byMs: 5))
+  }
+  throw NeverHappened(what: what)
+}
