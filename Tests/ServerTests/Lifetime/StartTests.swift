@@ -17,6 +17,7 @@ import Testing
     ("DUCKMESH_HTTP_ADDR", "nonsense"), ("DUCKMESH_HTTP_ADDR", "127.0.0.1:99999"),
     ("DUCKMESH_MAX_BODY_BYTES", "12 parsecs"), ("DUCKMESH_MAX_BODY_BYTES", "1"),
     ("DUCKMESH_ROW_LIMIT", "-5"), ("DUCKMESH_ROW_LIMIT", "5000000"),
+    ("DUCKMESH_MAX_WAITING_QUERIES_PER_TENANT", "0"),
     ("DUCKMESH_BUS", "kafka"), ("DUCKMESH_CATALOG_DSN", "postgres://x"),
     ("DUCKMESH_SANDBOX", "maybe"), ("DUCKMESH_STATIC_KEYS", "key-without-tenant"),
     ("DUCKMESH_STATIC_KEYS", "k:acme:emperor"), ("DUCKMESH_STATIC_KEYS", "k:Main:query_reader"),
