@@ -109,6 +109,7 @@ package final class Coordinator: Service {
       }
     }
     await acknowledge()
+    await releaseLeases()
   }
 
   /// When the next flight is due by itself. A flight that ends notifies.
@@ -147,6 +148,9 @@ package final class Coordinator: Service {
     let started = clock.now
     do {
       let claims = try await claim(tenants)
+      state.withLock { state in
+        for claim in claims { state.leases[claim.tenant] = claim.epoch }
+      }
       let result = try await withHeartbeat(claims) { () async throws(EnvironmentFailure) in
         try await self.flight.run(claims)
       }
