@@ -55,10 +55,11 @@ package final class Coordinator: Service {
   private let flight: Flight
   private let flightLimit: Int
 
+  /// - Parameter crashGuard: nil where a crash of the process is nobody's concern.
   package init(
     bus: any IngestBus, catalog: any Catalog, store: any ObjectStore, hub: VisibilityHub,
     materializers: MaterializerPool, options: Options, clock: any MonotonicClock,
-    metrics: DuckMeshMetrics, logger: Logger
+    metrics: DuckMeshMetrics, logger: Logger, crashGuard: CrashGuard? = nil
   ) {
     self.bus = bus
     self.hub = hub
@@ -66,11 +67,14 @@ package final class Coordinator: Service {
     self.clock = clock
     self.logger = logger
     self.metrics = metrics
-    state = Lock(CoordinatorState(schedule: FlushSchedule(options: options.flush)))
+    state = Lock(
+      CoordinatorState(
+        schedule: FlushSchedule(options: options.flush),
+        suspects: crashGuard?.attempts.suspects ?? []))
     flightLimit = materializers.concurrency
     flight = Flight(
       bus: bus, catalog: catalog, store: store, materializers: materializers, metrics: metrics,
-      logger: logger, owner: owner)
+      logger: logger, owner: owner, crashGuard: crashGuard)
     hub.onDemand { [weak self] tenant, token in
       guard let self else { return }
       state.withLock { $0.schedule.demanded(tenant: tenant, token: token) }
