@@ -42,11 +42,14 @@ final class FakeMesh: Sendable {
   private let fault: @Sendable (Int) -> Fault
   /// Called with each ingest request's number before it is answered.
   private let onIngest: @Sendable (Int) -> Void
+  /// Whether the credential has a role that sees tables.
+  private let showsTables: Bool
 
   init(
-    onIngest: @escaping @Sendable (Int) -> Void = { _ in },
+    showsTables: Bool = true, onIngest: @escaping @Sendable (Int) -> Void = { _ in },
     fault: @escaping @Sendable (Int) -> Fault = { _ in .none }
   ) {
+    self.showsTables = showsTables
     self.onIngest = onIngest
     self.fault = fault
   }
@@ -101,6 +104,7 @@ final class FakeMesh: Sendable {
   }
 
   private func table(_ name: String) -> HTTPResponse {
+    guard showsTables else { return error(403, "FORBIDDEN", "the credential lacks the role") }
     guard let schema = schemas[name] else {
       return error(404, "TABLE_NOT_FOUND", "there is no such table")
     }

@@ -208,6 +208,24 @@ struct IngestTests {
     #expect(outcome.errors.contains("TABLE_NOT_FOUND"))
   }
 
+  @Test("a credential that may only write loads NDJSON, and is told why not CSV")
+  func writerAlone() async throws {
+    let mesh = FakeMesh(showsTables: false)
+    mesh.addTable("t", [("id", "BIGINT")])
+    let lines = try await mesh.serve { url in
+      try await runTool(
+        ["ingest", "t", "-", "--format", "ndjson", "--key", "id"], url: url, input: "{\"id\":1}\n")
+    }
+    #expect(lines.exitCode == .done, "\(lines.errors)")
+    #expect(mesh.records.map(\.key) == ["1"])
+    let table = try await withFile(rows(1)) { path in
+      try await mesh.serve { url in try await runTool(["ingest", "t", path], url: url) }
+    }
+    #expect(table.exitCode == .refused)
+    #expect(table.errors.contains("FORBIDDEN"))
+    #expect(table.errors.contains("query_reader"))
+  }
+
   @Test("a column that the table lacks is named with its near spelling")
   func unknownColumn() async throws {
     let mesh = FakeMesh()

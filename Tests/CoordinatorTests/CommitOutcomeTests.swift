@@ -98,7 +98,7 @@ import Testing
     try await withMesh { mesh in
       let table = try await mesh.makeTable()
       let gate = Gate()
-      let isHeld = Lock(false)
+      let isHeld = Guarded(false)
       mesh.store.beforePut { (_) async throws(ObjectStoreError) in
         if isHeld.withLock({ $0 }) { await gate.pass() }
       }

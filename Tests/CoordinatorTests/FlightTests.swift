@@ -122,7 +122,7 @@ import Testing
       var tables: [TableRecord] = []
       for number in 0..<8 { tables.append(try await mesh.makeTable(of: "t\(number)")) }
       let all = tables
-      let flying = Lock((now: 0, most: 0))
+      let flying = Guarded((now: 0, most: 0))
       mesh.store.beforePut { (_) async throws(ObjectStoreError) in
         flying.withLock { state in
           state.now += 1

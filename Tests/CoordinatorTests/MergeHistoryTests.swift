@@ -73,7 +73,7 @@ import Testing
     try await withMesh { mesh in
       let table = try await mesh.makeTable()
       let maintenance = mesh.maintenance(Self.eager)
-      let isDone = Lock(false)
+      let isDone = Guarded(false)
       try await running(mesh.coordinator { $0.flush.flushIntervalMs = 1 }) { coordinator in
         try await withThrowingTaskGroup(of: Void.self) { group in
           group.addTask {

@@ -207,7 +207,7 @@ import Testing
       let bus = BreakableBus(
         mesh.bus, before: { () async throws(BusError) in await gate.pass() })
       try await running(publisher(mesh, bus, .init(waitingBytes: 10_000))) { publisher, _ in
-        let refused = Lock(0)
+        let refused = Guarded(0)
         await withTaskGroup(of: Void.self) { group in
           for id in 0..<40 {
             group.addTask {

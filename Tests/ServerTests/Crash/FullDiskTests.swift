@@ -73,7 +73,7 @@ import Testing
       if case .mounted = disk { #expect(refusals.contains("503 STORAGE_FULL"), "\(refusals)") }
       try await server.client().get("/v1/health").expect(200)
 
-      try Self.release(disk, server)
+      try await Self.release(disk, server)
       try await eventually("ingest recovers") {
         try await witness.write(
           witness.newKey(of: 9), client: 9, to: server, waits: true) != nil
@@ -102,12 +102,14 @@ import Testing
     }
   }
 
-  private static func release(_ disk: SmallDisk, _ server: ServerProcess) throws {
+  private static func release(_ disk: SmallDisk, _ server: ServerProcess) async throws {
     switch disk {
     case .mounted: try #require(unlink(ballast(server)) == 0)
     case .fileSize:
-      var limit = rlimit(rlim_cur: .max, rlim_max: .max)
-      try #require(prlimit(server.pid, RLIMIT_FSIZE, &limit, nil) == 0)
+      let lift = try await ChildProcess(
+        "/usr/bin/prlimit", ["--pid", String(server.pid), "--fsize=unlimited"],
+        environment: [:], output: "/dev/null")
+      try #require(await lift.end() == .exited(0))
     }
   }
 }

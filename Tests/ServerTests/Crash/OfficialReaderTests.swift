@@ -45,7 +45,7 @@ import Testing
         "/v1/tables",
         #"{"table_name": "typed", "schema_json": {"columns": [\#(list.joined(separator: ","))]}}"#
       ).expect(201)
-      let ours = Lock<[Int64: [[String?]]]>([:])
+      let ours = Guarded<[Int64: [[String?]]]>([:])
       for round in 0..<10 {
         let ids = (round * 5)..<(round * 5 + 1 + round % 5)
         try await client.ingest(
@@ -83,7 +83,7 @@ import Testing
 
   /// Remembers the answer at the latest snapshot.
   private static func remember(
-    _ client: APIClient, in answers: borrowing Lock<[Int64: [[String?]]]>
+    _ client: APIClient, in answers: Guarded<[Int64: [[String?]]]>
   ) async throws {
     let reply = try await client.query(sql("typed")).expect(200)
     let snapshot = try #require(reply["snapshot_id"]?.integer)
@@ -93,7 +93,7 @@ import Testing
 
   /// Stops the server and asks the extension at every snapshot, and at none.
   private static func compare(
-    _ server: ServerProcess, _ answers: borrowing Lock<[Int64: [[String?]]]>, atLeast count: Int
+    _ server: ServerProcess, _ answers: Guarded<[Int64: [[String?]]]>, atLeast count: Int
   ) async throws {
     #expect(await server.stop() == .exited(0))
     let ours = answers.withLock { $0 }.sorted { $0.key < $1.key }

@@ -109,8 +109,8 @@ final class Tally: Sendable {
       let witness = Witness()
       try await witness.prepare(server)
       let (writers, events) = (6, 240)
-      let seen = Lock<[Int64: Int64]>([:])
-      let isDone = Lock(false)
+      let seen = Guarded<[Int64: Int64]>([:])
+      let isDone = Guarded(false)
       try await withThrowingTaskGroup(of: Void.self) { group in
         for _ in 0..<3 {
           group.addTask {

@@ -18,6 +18,9 @@ enum IngestCommand {
       query sees all rows. When the wait runs out the rows are durable all the same: a note says \
       so, and the exit code is 0.
 
+      The credential needs the role ingest_writer; for CSV also query_reader or table_admin, to see \
+      the columns, and table_admin for --create.
+
       Requests that meet 429, 502, 503, 504 or a broken connection are sent again. Rows reach the \
       table in no particular order.
       """,
