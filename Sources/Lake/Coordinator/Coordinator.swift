@@ -149,15 +149,24 @@ package final class Coordinator: Service {
 
   private func attempt(_ tenants: [TenantID]) async {
     let started = clock.now
+    let claims: [TenantClaim]
     do {
-      let claims = try await claim(tenants)
+      claims = try await claim(tenants)
+    } catch {
+      return backOff(tenants, error)
+    }
+    var committed: [TenantID] = []
+    do {
       let result = try await withHeartbeat(claims) { () async throws(EnvironmentFailure) in
         try await self.flight.run(claims)
       }
       settle(tenants, claims: claims, result)
+      committed = result.committed.map(\.tenant)
       metrics.coordinator.commitBatchLatencyMs.observe((clock.now - started).milliseconds)
     } catch {
       backOff(tenants, error)
     }
+    // Nobody who waits for an event waits for this.
+    await flight.endAttempt(claims, committed: committed)
   }
 }

@@ -4,6 +4,8 @@ import Observability
 
 /// What a flight notes of itself, so that the next life of the server knows of a crash.
 extension Flight {
+  /// Called before anything is materialised.
+  ///
   /// - Returns: the tenants whose events must survive a child process first.
   func beginAttempt(_ claims: [TenantClaim]) async -> Set<TenantID> {
     guard let attempts = crashGuard?.attempts, !claims.isEmpty else { return [] }
@@ -18,6 +20,7 @@ extension Flight {
     return suspects
   }
 
+  /// Called while the tenants are still flying, so that no later attempt of theirs is taken back.
   func endAttempt(_ claims: [TenantClaim], committed: [TenantID]) async {
     guard let attempts = crashGuard?.attempts, !claims.isEmpty else { return }
     let ranges = Self.ranges(of: claims)

@@ -27,17 +27,16 @@ struct Flight: Sendable {
   let owner: OwnerID
   let crashGuard: CrashGuard?
 
+  /// Carries the claims into a snapshot; `endAttempt` is to follow, whatever comes of it.
   func run(_ claims: [TenantClaim]) async throws(EnvironmentFailure) -> Result {
     let suspects = await beginAttempt(claims)
     var files = FlightFiles()
     do {
       let result = try await carryOut(claims, suspects: suspects, &files)
       await files.discard(from: store)
-      await endAttempt(claims, committed: result.committed.map(\.tenant))
       return result
     } catch {
       await files.discard(from: store)
-      await endAttempt(claims, committed: [])
       throw error
     }
   }
