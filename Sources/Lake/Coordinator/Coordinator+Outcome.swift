@@ -72,7 +72,8 @@ extension Coordinator {
         state.failures[tenant] = nil
         state.suspects.remove(tenant)
       }
-      // A claim that was full has left tenants out: their turn is next. Otherwise nothing was there,
+      // A claim that was full has left tenants out: their turn is next. Otherwise nothing was
+      // there,
       // or another owner has it: the bus tells us again if that changes. What was published since
       // stays known.
       for tenant in (isFull ? [] : unclaimed) + result.lost {

@@ -194,7 +194,7 @@ import Testing
   func badFramingIsRefused(_ lines: [String]) async throws {
     let client = try await Self.tenant()
     let request =
-      Self.head(client).dropLast(2) + lines.joined(separator: "\r\n") + "\r\n\r\n{}"
+      Self.head(client).dropLast() + lines.joined(separator: "\r\n") + "\r\n\r\n{}"
     let answer = try await RawConnection.run(to: client.server) { connection in
       connection.send(String(request))
       connection.finishSending()

@@ -105,7 +105,8 @@ import Testing
     if reply.status != 200 || !sql.contains("regexp") {
       reply.expectError(documented[reply.errorCode ?? ""] ?? 0, reply.errorCode ?? "none")
     }
-    #expect(elapsedMs < Double(Self.timeoutMs + 2_000), "\(sql)")
+    // The time limit and the 2 s after which the worker is killed; the rest is the machine's.
+    #expect(elapsedMs < Double(Self.timeoutMs + 2_000 + 1_000), "\(sql)")
     try await Self.expectService(tenants, after: sql)
   }
 }

@@ -11,7 +11,7 @@ import Testing
     "DUCKMESH_MAX_LISTED_VIOLATIONS": "3", "DUCKMESH_MAX_BUFFERED_RESULT_BYTES": "64KiB",
     "DUCKMESH_MAX_SQL_BYTES": "1KiB", "DUCKMESH_MAX_PENDING_EVENTS_PER_TENANT": "1000",
     "DUCKMESH_MAX_RUNNING_QUERIES_PER_TENANT": "1",
-    "DUCKMESH_MAX_WAITING_QUERIES_PER_TENANT": "0",
+    "DUCKMESH_MAX_WAITING_QUERIES_PER_TENANT": "1",
   ])) struct LimitTests
 {
   private static func tenant() async throws -> APIClient {
@@ -118,12 +118,15 @@ import Testing
   @Test func queriesOfATenantAreBounded() async throws {
     let client = try await Self.tenant()
     let endless = "SELECT count(*) FROM range(10000000000) a, range(10000000000) b"
-    // Whichever comes second finds the one place taken.
+    #expect(try await client.rows("SELECT 1") == "[[1]]")
+    // One runs and one waits, whichever they are: the third finds no place.
     async let first = client.query(endless, more: #", "timeout_ms": 2000"#)
     async let second = client.query(endless, more: #", "timeout_ms": 2000"#)
-    let replies = try await [first, second].sorted { $0.status < $1.status }
+    async let third = client.query(endless, more: #", "timeout_ms": 2000"#)
+    let replies = try await [first, second, third].sorted { $0.status < $1.status }
     replies[0].expectError(429, "QUERY_QUEUE_FULL")
     replies[1].expectError(504, "QUERY_TIMEOUT")
+    replies[2].expectError(504, "QUERY_TIMEOUT")
     #expect(try await client.rows("SELECT 1") == "[[1]]")
   }
 }

@@ -14,7 +14,7 @@ import Testing
   ])) struct RoleTests
 {
   /// The contract, written down a second time: which roles may call a route.
-  private static func roles(of route: Route) -> Set<AccessRole>? {
+  static func roles(of route: Route) -> Set<AccessRole>? {
     switch route {
     case .health, .ready, .version, .limits: nil
     case .metrics: []
@@ -29,7 +29,7 @@ import Testing
 
   private static func call(_ route: Route, _ client: APIClient) async throws -> Reply {
     let path = route.template.replacing("{table}", with: "nosuch")
-      .replacing("{snapshot_id}", with: "999999999")
+      .replacing("{id}", with: "999999999")
     let takesBody = [.createTable, .ingest, .query].contains(route)
     return try await client.send(
       route.method, path, takesBody ? Array("{}".utf8) : [],
@@ -102,9 +102,11 @@ import Testing
     )
     .expect(200)
 
+    // Apart from the name that was asked for.
     func same(_ first: Reply, _ second: Reply, _ status: Int, _ code: String) {
       first.expectError(status, code)
-      #expect(first["message"] == second["message"] && first["context"] == second["context"])
+      let message = first["message"]?.text?.replacing("secrets", with: "nosuch")
+      #expect(message == second["message"]?.text && first["context"] == second["context"])
     }
     same(
       try await globex.get("/v1/tables/secrets"), try await globex.get("/v1/tables/nosuch"),

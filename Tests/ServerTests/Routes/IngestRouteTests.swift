@@ -17,7 +17,7 @@ import Testing
     let client = try await Self.tenant()
     let first = try await client.ingest("t", [("a", #"{"id": 1}"#), ("b", #"{"id": 2}"#)])
     #expect(
-      first.expect(200).text
+      first.expect(200).json?.compactText
         == #"{"accepted_count":2,"duplicate_count":0,"max_visibility_token":2,"status":"accepted"}"#
     )
     let second = try await client.ingestVisibly("T", key: "c", #"{"id": 3, "name": "x"}"#)
@@ -36,7 +36,7 @@ import Testing
     try await client.ingest("t", records).expect(200)
     let again = try await client.ingest("t", records).expect(200)
     #expect(
-      again.text
+      again.json?.compactText
         == #"{"accepted_count":0,"duplicate_count":2,"max_visibility_token":2,"status":"partial_duplicate"}"#
     )
     // Member order, white space and number spelling make no difference.
@@ -278,7 +278,7 @@ import Testing
       more: #", "on_error": "dead_letter""#
     ).expect(200)
     #expect(
-      reply.text
+      reply.json?.compactText
         == #"{"accepted_count":3,"duplicate_count":0,"max_visibility_token":3,"status":"accepted","dead_lettered":[{"index":1,"token":2,"reason":"SCHEMA_VIOLATION"}]}"#
     )
     let named = #", "min_visibility_token": 2"#

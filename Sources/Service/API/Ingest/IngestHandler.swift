@@ -123,11 +123,13 @@ struct IngestHandler: Sendable {
       }
     }
     guard !refused.isEmpty else { return }
-    let listed = parsed.violations.filter { refused.contains($0.recordIndex) }
+    // Each bad record has at least one of its own, so there can be more than are to be listed.
+    let listed = parsed.violations.lazy.filter { refused.contains($0.recordIndex) }
+      .prefix(services.limits.request.listedViolations)
     throw APIError(
       400, "SCHEMA_VIOLATION", "\(refused.count) of \(parsed.records.count) records do not fit",
       context: [
-        .init("violations", .array(listed.map(Self.value(of:)))),
+        .init("violations", .array(listed.map { Self.value(of: $0) })),
         .init("violation_count", .integer(parsed.violationCount)),
       ])
   }
