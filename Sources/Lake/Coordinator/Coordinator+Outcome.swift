@@ -70,6 +70,7 @@ extension Coordinator {
         state.schedule.committed(tenant: tenant, watermark: watermark.token, now: now)
         state.unacknowledged[tenant] = watermark.token
         state.failures[tenant] = nil
+        state.suspects.remove(tenant)
       }
       // A claim that was full has left tenants out: their turn is next. Otherwise nothing was
       // there,

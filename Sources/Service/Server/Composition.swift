@@ -33,7 +33,7 @@ struct Composition {
     let limits = configuration.limits
     let backends = try Backends(configuration, folder: folder)
     let writing = try WritePath(
-      backends, limits: limits, temporaryFolder: folder.path + "/engine", clock: clock,
+      backends, limits: limits, folder: folder, executable: executable, clock: clock,
       metrics: metrics, logger: logger)
     try await backends.recover(configuration, hub: writing.hub, pending: writing.pending)
     writing.followVisibility()
@@ -80,17 +80,21 @@ struct WritePath {
   let publisher: Publisher
 
   init(
-    _ backends: Backends, limits: Limits, temporaryFolder: String, clock: any MonotonicClock,
-    metrics: DuckMeshMetrics, logger: Logger
+    _ backends: Backends, limits: Limits, folder: DataFolder, executable: String,
+    clock: any MonotonicClock, metrics: DuckMeshMetrics, logger: Logger
   ) throws {
     let pending = PendingEvents(
       perTenant: limits.publish.pendingEventsPerTenant, inAll: limits.publish.pendingEvents)
     hub = VisibilityHub(waiterLimit: Self.waiterLimit, clock: clock)
-    engine = try MaterializerPool(options: .init(temporaryFolder: temporaryFolder))
+    let engineOptions = MaterializerPool.Options(temporaryFolder: folder.path + "/engine")
+    engine = try MaterializerPool(options: engineOptions)
+    let probe = CrashProbe(
+      executable: executable, folder: folder.path + "/probes", engine: engineOptions)
     let coordinator = Coordinator(
       bus: backends.bus, catalog: backends.catalog, store: backends.store, hub: hub,
       materializers: engine, options: Composition.coordinatorOptions(limits.coordinator),
-      clock: clock, metrics: metrics, logger: logger)
+      clock: clock, metrics: metrics, logger: logger,
+      crashGuard: CrashGuard(folder: folder.path + "/attempts", probe: probe))
     publisher = Publisher(
       bus: backends.bus, options: Composition.publisherOptions(limits.publish), clock: clock,
       metrics: metrics, logger: logger

@@ -84,6 +84,7 @@ import Testing
     let wishes = [
       [CrashPoint.variable: CrashPoint.afterPut.rawValue],
       [CrashPoint.enablingVariable: "1", CrashPoint.variable: "nowhere"],
+      [PoisonText.variable: "a text"],
     ]
     for wish in wishes {
       let child = try await ServerProcess.spawn(
