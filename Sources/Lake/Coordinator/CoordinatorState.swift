@@ -46,7 +46,8 @@ struct CoordinatorState {
   /// Forms the next flight of tenants that are due, in their order.
   ///
   /// A tenant whose last attempt failed or crashed flies alone, so that what is wrong with it (a
-  /// damaged segment) stays its own; so does one with many events, so that the others need not wait for it.
+  /// damaged segment) stays its own; so does one with many events, so that the others need not wait
+  /// for it.
   mutating func takeOff(_ due: [TenantID], options: Coordinator.Options) -> [TenantID]? {
     guard let first = due.first else { return nil }
     var bytes = schedule.bytes(of: first)
