@@ -108,7 +108,11 @@ import Testing
       try await mesh.tamper("UPDATE \(segment) WHERE tenant_id = \(hurt.tenant.rawValue)")
       // All three are due at once, so the first flight has them together.
       try await running(mesh.coordinator()) { coordinator in
-        for table in others { try await mesh.wait(table, VisibilityToken(10)) }
+        for table in others {
+          try await eventually {
+            mesh.hub.watermark(of: table.tenant)?.token == VisibilityToken(10)
+          }
+        }
         try await eventually { coordinator.trouble?.component == "catalog" }
         // What the others do meanwhile does not make the trouble look settled.
         for table in others {

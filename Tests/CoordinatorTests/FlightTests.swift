@@ -159,7 +159,8 @@ import Testing
   @Test func waitersThatGiveUpLeaveNothingBehind() async throws {
     try await withMesh { mesh in
       let table = try await mesh.makeTable()
-      // Nobody commits: each of them gives up, by its time or because its client has gone.
+      let coordinator = demandOnly(mesh)
+      // Nobody commits yet: each of them gives up, by its time or because its client has gone.
       await withTaskGroup(of: Void.self) { group in
         for number in 0..<50 {
           group.addTask {
@@ -172,8 +173,8 @@ import Testing
         group.cancelAll()
       }
       #expect(mesh.hub.waiterCount == 0)
-      // Their demands are not lost either: whoever asks next is served without a reminder.
-      try await running(demandOnly(mesh)) { coordinator in
+      // Whoever asks next is served at once, also for an earlier token than they asked for.
+      try await running(coordinator) { coordinator in
         let token = try await mesh.publishRows(table, 0..<3, telling: coordinator)
         try await mesh.wait(table, token)
       }

@@ -19,9 +19,9 @@ import Testing
     TypeCase(type: .boolean, json: "true", parquet: "BOOLEAN", expected: "true"),
     TypeCase(type: .tinyint, json: "-128", parquet: "INT32 INT_8", expected: "-128"),
     TypeCase(type: .smallint, json: "-32768", parquet: "INT32 INT_16", expected: "-32768"),
-    TypeCase(type: .integer, json: "2147483647", parquet: "INT32", expected: "2147483647"),
+    TypeCase(type: .integer, json: "2147483647", parquet: "INT32 INT_32", expected: "2147483647"),
     TypeCase(
-      type: .bigint, json: "9223372036854775807", parquet: "INT64",
+      type: .bigint, json: "9223372036854775807", parquet: "INT64 INT_64",
       expected: "9223372036854775807"),
     TypeCase(type: .utinyint, json: "255", parquet: "INT32 UINT_8", expected: "255"),
     TypeCase(type: .usmallint, json: "65535", parquet: "INT32 UINT_16", expected: "65535"),

@@ -98,10 +98,11 @@ import Testing
       }
       var limits = Limits.Maintenance()
       limits.mergeFanIn = 2
-      let summary = try await mesh.maintenance(limits).compactNow()
+      let maintenance = mesh.maintenance(limits)
+      let summary = try await maintenance.compactNow()
       #expect(summary.merges == 0 && summary.lost == 1)
       #expect(try await mesh.rows(of: table) == (0..<4).map(row))
-      #expect(try await mesh.maintenance(limits).compactNow().merges == 1)
+      #expect(try await maintenance.compactNow().merges == 1)
       #expect(try await mesh.rows(of: table) == (0..<4).map(row))
       try await mesh.expectClean()
     }

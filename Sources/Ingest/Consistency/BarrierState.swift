@@ -94,6 +94,8 @@ package struct BarrierState: Sendable {
   package mutating func leave(_ waiter: WaiterID) -> Bool {
     guard let tenant = tenantOfWaiter.removeValue(forKey: waiter) else { return false }
     tenants[tenant]?.waiters[waiter] = nil
+    // Nobody waits any more: whoever comes next asks anew, also for an earlier token.
+    if tenants[tenant]?.waiters.isEmpty == true { tenants[tenant]?.demanded = .none }
     return true
   }
 }

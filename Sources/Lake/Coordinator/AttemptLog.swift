@@ -6,7 +6,8 @@ import Runtime
 ///
 /// A file for each tenant whose events are on their way: the first token of the range and how many
 /// attempts at it have begun without coming to an end. What a start finds was left by a crash, or
-/// by whoever killed the process: both count. Nothing is flushed to disk, as a file must survive the
+/// by
+/// whoever killed the process: both count. Nothing is flushed to disk, as a file must survive the
 /// process and not the machine; nothing here may fail an attempt, so a file that cannot be written
 /// or read is an attempt that is not counted.
 ///

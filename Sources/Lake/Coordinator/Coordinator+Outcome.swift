@@ -152,6 +152,21 @@ extension Coordinator {
     }
   }
 
+  /// Spares the next owner the wait for leases that run out by themselves.
+  func releaseLeases() async {
+    let leases = state.withLock { state in
+      defer { state.leases = [:] }
+      return state.leases.map { (tenant: $0.key, epoch: $0.value) }
+    }
+    guard !leases.isEmpty else { return }
+    do {
+      try await bus.release(owner: owner, claims: leases, reason: .shutdown)
+    } catch {
+      logger.warning(
+        "leases not released", errorCode: "BUS_UNAVAILABLE", [.detail: LogValue("\(error)")])
+    }
+  }
+
   /// Lets the bus drop what snapshots hold.
   func acknowledge() async {
     let due: [TenantID: VisibilityToken] = state.withLock { state in

@@ -113,6 +113,7 @@ package final class Coordinator: Service {
       }
     }
     await acknowledge()
+    await releaseLeases()
   }
 
   /// When the next flight is due by itself. A flight that ends notifies.
@@ -154,6 +155,9 @@ package final class Coordinator: Service {
       claims = try await claim(tenants)
     } catch {
       return backOff(tenants, error)
+    }
+    state.withLock { state in
+      for claim in claims { state.leases[claim.tenant] = claim.epoch }
     }
     var committed: [TenantID] = []
     do {

@@ -16,6 +16,8 @@ struct CoordinatorState {
   private(set) var inFlight: [TenantID: VisibilityToken] = [:]
   /// By the first tenant of each; whether it is a large one.
   private(set) var flights: [TenantID: Bool] = [:]
+  /// The newest lease of each tenant, given back at the end.
+  var leases: [TenantID: LeaseEpoch] = [:]
   var unacknowledged: [TenantID: VisibilityToken] = [:]
   var failures: [TenantID: Failure] = [:]
 

@@ -1,11 +1,17 @@
 import Catalog
 import Model
 
-/// Chooses which files of a table are merged next: small ones of about the same size that follow
-/// each other, as a tiered merge tree does.
+/// Chooses which files of a table are merged next: neighbours of about the same number of rows, as
+/// a
+/// tiered merge tree does.
 ///
-/// A row is rewritten once a tier, so the work per row grows with the logarithm of the table, and
-/// the live files stay below `fanIn` a tier.
+/// No file is written again for less than it gains: the rows of a merge are at least half the
+/// fan-in
+/// times those of its largest input. So the work per row grows with the logarithm of the table, and
+/// so do the live files. A bound on sizes alone would not do: a large file that is rewritten for
+/// each handful of small ones after it costs the square of the table. Where sizes differ so much
+/// that
+/// files gather all the same, the cheapest run is merged whatever it gains.
 package struct MergePlanner: Sendable {
   package struct File: Sendable, Equatable {
     package let record: DataFileRecord
@@ -17,12 +23,13 @@ package struct MergePlanner: Sendable {
     }
   }
 
-  /// Files up to this size are of the lowest tier.
-  private static let smallestTierBytes: Int64 = 16 << 10
   /// Inputs of one merge: more than the fan-in when many have gathered, so that a burst is caught
   /// up
   /// with in one pass.
   private static let inputsPerFanIn = 8
+
+  /// Live files, in fan-ins, above which any run is worth merging.
+  private static let crowdPerFanIn = 5
 
   private let fanIn: Int
   private let mergedFileBytes: Int64
@@ -33,50 +40,63 @@ package struct MergePlanner: Sendable {
     self.mergedFileBytes = Int64(mergedFileBytes)
   }
 
-  func tier(of bytes: Int64) -> Int {
-    var tier = 0
-    var bound = Self.smallestTierBytes
-    while bytes > bound, bound < mergedFileBytes {
-      bound *= Int64(fanIn)
-      tier += 1
-    }
-    return tier
-  }
-
   /// The inputs of the next merge, or none when the table is well as it is.
   ///
   /// - Parameter files: the live files in row-id order.
   package func next(_ files: [File]) -> [File] {
-    let tiers = files.map { tier(of: $0.record.byteCount) }
-    for level in 0...max(tiers.max() ?? 0, 0) {
-      if let run = run(in: files, tiers: tiers, upTo: level) { return run }
+    let most = files.map(\.record.recordCount).max() ?? 0
+    let gain = files.count > fanIn * Self.crowdPerFanIn ? 1 : max(2, fanIn / 2)
+    // From the smallest files on, so that a merge costs the least that it can.
+    var bound: Int64 = 1
+    while true {
+      if let run = run(in: files, rowsUpTo: bound, gain: gain) { return run }
+      guard bound < most else { return [] }
+      bound *= 2
     }
-    return []
   }
 
-  /// The oldest run of at least `fanIn` neighbours of at most this tier.
-  private func run(in files: [File], tiers: [Int], upTo level: Int) -> [File]? {
-    var run: [File] = []
-    var bytes: Int64 = 0
-    for (file, tier) in zip(files, tiers) {
-      let fits =
-        tier <= level && file.record.deletes == nil && file.record.byteCount < mergedFileBytes
-        && bytes + file.record.byteCount <= mergedFileBytes
-        && run.count < fanIn * Self.inputsPerFanIn
-        // Files of several schema versions in one would have values replaced by later upkeep.
-        && (run.last.map { $0.schemaVersion == file.schemaVersion } ?? true)
-        && (run.last.map { Self.follows(file.record, $0.record) } ?? true)
-      if fits {
+  /// The oldest run that is worth merging, of neighbours with at most so many rows each.
+  private func run(in files: [File], rowsUpTo bound: Int64, gain: Int) -> [File]? {
+    var run = Run()
+    for file in files {
+      let isSmall =
+        file.record.recordCount <= bound && file.record.deletes == nil
+        && file.record.byteCount < mergedFileBytes
+      if isSmall, canFollow(file, run) {
         run.append(file)
-        bytes += file.record.byteCount
         continue
       }
-      if run.count >= fanIn { return run }
-      let startsAnew = tier <= level && file.record.deletes == nil
-      run = startsAnew ? [file] : []
-      bytes = startsAnew ? file.record.byteCount : 0
+      if isWorthMerging(run, gain: gain) { return run.files }
+      run = Run()
+      if isSmall { run.append(file) }
     }
-    return run.count >= fanIn ? run : nil
+    return isWorthMerging(run, gain: gain) ? run.files : nil
+  }
+
+  private struct Run {
+    var files: [File] = []
+    var bytes: Int64 = 0
+    var rows: Int64 = 0
+    var largestRows: Int64 = 0
+
+    mutating func append(_ file: File) {
+      files.append(file)
+      bytes += file.record.byteCount
+      rows += file.record.recordCount
+      largestRows = max(largestRows, file.record.recordCount)
+    }
+  }
+
+  private func isWorthMerging(_ run: Run, gain: Int) -> Bool {
+    run.files.count >= fanIn && run.rows >= Int64(gain) * run.largestRows
+  }
+
+  private func canFollow(_ file: File, _ run: Run) -> Bool {
+    guard let last = run.files.last else { return true }
+    return run.bytes + file.record.byteCount <= mergedFileBytes
+      && run.files.count < fanIn * Self.inputsPerFanIn
+      // Files of several schema versions in one would have values replaced by later upkeep.
+      && last.schemaVersion == file.schemaVersion && Self.follows(file.record, last.record)
   }
 
   /// Whether `file` begins with the row after the last one of `previous`.

@@ -121,7 +121,7 @@ final class ServerProcess: Sendable {
         life.withLock { $0 = Life(child: child, address: address) }
         return
       }
-      if kill(child.pid, 0) != 0 { break }
+      guard child.isRunning else { break }
       try await clock.sleep(until: clock.now.advanced(byMs: 5))
     }
     child.send(SIGKILL)
