@@ -68,8 +68,8 @@ import Testing
             SET schedule_start = '2020-' || substr(schedule_start, 6)
           """)
       }
-      try await server.start(arm(point))
-      #expect(await server.ended() == .signalled(9), "the point was not reached")
+      #expect(
+        try await server.startToEnd(arm(point)) == .signalled(9), "the point was not reached")
       try await server.start()
       try await witness.expectEverythingOnce(server)
       try await witness.expectSnapshots(server, mayBeGone: true)

@@ -52,11 +52,6 @@ final class ServerProcess: Sendable {
     do {
       try await server.start()
       let value = try await body(server)
-      defer {
-        try? server.log.write(
-          toFile: "/tmp/apitests/last-\(server.folder.path.suffix(5)).log", atomically: true,
-          encoding: .utf8)
-      }  // DBG
       if server.isStarted {
         #expect(await server.stop() == .exited(0), "\(server.log.suffix(2_000))")
       }
@@ -131,6 +126,19 @@ final class ServerProcess: Sendable {
     }
     child.send(SIGKILL)
     throw DidNotStart(ending: await child.end(), log: log)
+  }
+
+  /// One life that ends by itself, perhaps before the server listens.
+  func startToEnd(_ more: [String: String]) async throws -> ChildProcess.Ending {
+    let child = try await Self.spawn(
+      settings.merging(more) { _, given in given }, dataFolder: dataFolder, log: logPath,
+      launcher: launcher)
+    let ending = await child.end()
+    if ending == .stillRunning {
+      child.send(SIGKILL)
+      _ = await child.end()
+    }
+    return ending
   }
 
   /// Ends the server in order by SIGTERM; kills it when that takes a minute.
