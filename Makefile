@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test lint notices clean help
+.PHONY: run build test test-race lint notices clean help
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
 	@exec .build/release/duckmesh serve
@@ -13,6 +13,14 @@ test: ## Run all tests, with their oracle and a real PostgreSQL installed
 	@scripts/deps test
 	@scripts/test
 
+# The sanitizer needs a build of its own, and the lock type that it can see.
+race_suites = FoundationTests|ConsistencyTests|StoreConformanceTests|HTTPServerTests|CoordinatorTests
+
+test-race: ## Run the suites of the concurrent parts under the thread sanitizer (slow)
+	@scripts/deps test
+	swift test --sanitize=thread -Xswiftc -DDUCKMESH_RACE_CHECK --scratch-path .build/race \
+	  --filter '^($(race_suites))\.'
+
 lint: ## Check the format of the Swift sources and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Package.swift
 	@for script in scripts/* .ci/run; do [ -d "$$script" ] || bash -n "$$script" || exit 1; done
@@ -24,4 +32,4 @@ clean: ## Remove build products; installed dependencies in .deps stay
 	rm -rf .build
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -91,8 +91,8 @@ let package = Package(
     swiftTarget(
       "Coordinator", in: "Lake",
       [
-        "Model", "Consistency", "Catalog", "IngestBus", "ObjectStore", "DuckDB", "Runtime",
-        "Observability",
+        "Model", "Consistency", "Catalog", "IngestBus", "ObjectStore", "DuckDB", "Sandbox",
+        "Runtime", "Observability",
       ]),
     swiftTarget(
       "Maintenance", in: "Lake",
@@ -133,7 +133,7 @@ let package = Package(
         "Runtime", "SQLiteStore", "WorkerPool", "WorkerProtocol",
       ]),
     swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "Zlib"]),
-    program("duckmesh", ["Server", "QueryWorker", "Runtime"]),
+    program("duckmesh", ["Coordinator", "Server", "QueryWorker", "Runtime"]),
     program("duckmeshctl", ["ControlTool"]),
 
     // Tests, in the same order.

@@ -61,7 +61,8 @@ import Testing
     #expect(state.watermark(of: tenant) == mark(5, 10))
   }
 
-  /// Waiters that come, go and are released at random: each is released once, with a watermark at or
+  /// Waiters that come, go and are released at random: each is released once, with a watermark at
+  /// or
   /// above its token, as soon as there is one, and none is lost.
   @Test(arguments: Array(UInt64(1)...50))
   func noWaiterIsReleasedEarlyOrLost(_ seed: UInt64) {

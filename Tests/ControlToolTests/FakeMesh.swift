@@ -16,6 +16,10 @@ final class FakeMesh: Sendable {
     case violation(recordIndex: Int)
     /// Stored, but the record at this place went to the dead letters.
     case deadLetter(recordIndex: Int)
+    /// Stored, and a wait for visibility finds that the record became a dead letter after all.
+    case lateDeadLetter(recordIndex: Int)
+    /// Stored, but not visible when the wait runs out.
+    case notVisible
   }
 
   struct Record: Sendable, Equatable {
@@ -38,11 +42,14 @@ final class FakeMesh: Sendable {
   private let fault: @Sendable (Int) -> Fault
   /// Called with each ingest request's number before it is answered.
   private let onIngest: @Sendable (Int) -> Void
+  /// Whether the credential has a role that sees tables.
+  private let showsTables: Bool
 
   init(
-    onIngest: @escaping @Sendable (Int) -> Void = { _ in },
+    showsTables: Bool = true, onIngest: @escaping @Sendable (Int) -> Void = { _ in },
     fault: @escaping @Sendable (Int) -> Fault = { _ in .none }
   ) {
+    self.showsTables = showsTables
     self.onIngest = onIngest
     self.fault = fault
   }
@@ -97,6 +104,7 @@ final class FakeMesh: Sendable {
   }
 
   private func table(_ name: String) -> HTTPResponse {
+    guard showsTables else { return error(403, "FORBIDDEN", "the credential lacks the role") }
     guard let schema = schemas[name] else {
       return error(404, "TABLE_NOT_FOUND", "there is no such table")
     }
@@ -150,7 +158,31 @@ final class FakeMesh: Sendable {
         .init(name: "reason", value: .string("out of range")),
       ])
       return store(table, body, deadLettered: [letter])
+    case .lateDeadLetter(let index):
+      let letter = JSONValue.object([
+        .init(name: "index", value: JSONValue(index)), .init(name: "token", value: JSONValue(1)),
+        .init(name: "reason", value: .string("TABLE_DROPPED")),
+        .init(name: "message", value: .string("the table is gone")),
+      ])
+      return refuseAfterStoring(
+        table, body, 422, "DEAD_LETTERED", [.init(name: "dead_lettered", value: .array([letter]))])
+    case .notVisible:
+      return refuseAfterStoring(table, body, 504, "CONSISTENCY_TIMEOUT", [])
     }
+  }
+
+  /// An error answer about a write that stands, with its receipt in the context.
+  private func refuseAfterStoring(
+    _ table: String, _ body: JSONValue, _ status: Int, _ code: String,
+    _ context: [JSONValue.Member]
+  ) -> HTTPResponse {
+    let receipt = store(table, body)
+    let counts = ["accepted_count", "duplicate_count", "max_visibility_token"]
+    guard case .bytes(let bytes) = receipt.body else { return receipt }
+    let members = (try? JSONValue(parsing: bytes))?.members ?? []
+    return error(
+      status, code, "told after the write",
+      context: .object(context + members.filter { counts.contains($0.name) }))
   }
 
   private func store(
@@ -177,11 +209,14 @@ final class FakeMesh: Sendable {
     }
     if conflict { return error(409, "IDEMPOTENCY_KEY_REUSED", "other content") }
     var members: [JSONValue.Member] = [
-      .init(name: "accepted_count", value: JSONValue(accepted - deadLettered.count)),
+      .init(name: "accepted_count", value: JSONValue(accepted)),
       .init(name: "duplicate_count", value: JSONValue(duplicates)),
       .init(name: "max_visibility_token", value: JSONValue(records.count)),
       .init(name: "status", value: .string("accepted")),
     ]
+    if body["wait_for_visibility"]?.boolean == true {
+      members.append(.init(name: "visible_snapshot_id", value: JSONValue(1_000 + records.count)))
+    }
     if !deadLettered.isEmpty {
       members.append(.init(name: "dead_lettered", value: .array(deadLettered)))
     }

@@ -68,7 +68,10 @@ struct IngestTests {
     mesh.addTable("t", [("id", "BIGINT"), ("name", "VARCHAR")])
     let outcome = try await withFile(rows(1_037)) { path in
       try await mesh.serve { url in
-        try await runTool(["ingest", "t", path, "--batch", "50", "--concurrency", "5"], url: url)
+        try await runTool(
+          [
+            "ingest", "t", path, "--batch", "50", "--concurrency", "5", "--no-final-wait",
+          ], url: url)
       }
     }
     #expect(outcome.exitCode == .done)
@@ -140,7 +143,7 @@ struct IngestTests {
     }
     #expect(outcome.exitCode == .partial)
     #expect(outcome.errors.contains("data.csv line 3: dead-lettered, out of range"))
-    #expect(line("dead-lettered", in: outcome.output) == "1")
+    #expect(line("dead-lettered", in: outcome.output) == "1 of the accepted")
     #expect(mesh.ingestBodies.first?["on_error"]?.text == "dead_letter")
   }
 
@@ -203,6 +206,24 @@ struct IngestTests {
     #expect(outcome.exitCode == .refused)
     #expect(outcome.errors.contains("--create"))
     #expect(outcome.errors.contains("TABLE_NOT_FOUND"))
+  }
+
+  @Test("a credential that may only write loads NDJSON, and is told why not CSV")
+  func writerAlone() async throws {
+    let mesh = FakeMesh(showsTables: false)
+    mesh.addTable("t", [("id", "BIGINT")])
+    let lines = try await mesh.serve { url in
+      try await runTool(
+        ["ingest", "t", "-", "--format", "ndjson", "--key", "id"], url: url, input: "{\"id\":1}\n")
+    }
+    #expect(lines.exitCode == .done, "\(lines.errors)")
+    #expect(mesh.records.map(\.key) == ["1"])
+    let table = try await withFile(rows(1)) { path in
+      try await mesh.serve { url in try await runTool(["ingest", "t", path], url: url) }
+    }
+    #expect(table.exitCode == .refused)
+    #expect(table.errors.contains("FORBIDDEN"))
+    #expect(table.errors.contains("query_reader"))
   }
 
   @Test("a column that the table lacks is named with its near spelling")
@@ -284,7 +305,8 @@ struct IngestTests {
     mesh.addTable("t", [("id", "BIGINT")])
     let outcome = try await mesh.serve { url in
       try await runTool(
-        ["ingest", "t", "-", "--format", "ndjson", "--key", "id"], url: url, input: nil,
+        ["ingest", "t", "-", "--format", "ndjson", "--key", "id", "--no-final-wait"], url: url,
+        input: nil,
         onStart: { started in
           started.write("{\"id\":1}\n{\"id\":2}\n")
           pipe.withLock { $0 = started }
@@ -360,6 +382,7 @@ struct IngestTests {
           ["ingest", "t", path, "--wait", "--visibility-timeout-ms", "700"], url: url)
       }
     }
+    #expect(mesh.ingestBodies.count == 1)
     #expect(mesh.ingestBodies.first?["wait_for_visibility"] == .boolean(true))
     #expect(mesh.ingestBodies.first?["visibility_timeout_ms"]?.integer == 700)
   }

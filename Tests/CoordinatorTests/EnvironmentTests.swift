@@ -125,7 +125,8 @@ import Testing
         try await mesh.tamper(
           """
           UPDATE duckmesh_segment SET body = (SELECT body FROM spare s
-            WHERE s.tenant_id = duckmesh_segment.tenant_id) WHERE tenant_id = \(hurt.tenant.rawValue)
+            WHERE s.tenant_id = duckmesh_segment.tenant_id)
+          WHERE tenant_id = \(hurt.tenant.rawValue)
           """)
         try await mesh.wait(hurt, VisibilityToken(10))
         try await eventually { coordinator.trouble == nil }

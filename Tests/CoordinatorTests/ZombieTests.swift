@@ -8,7 +8,8 @@ import ObjectStore
 import Runtime
 import Testing
 
-/// A writer that was stopped for longer than its lease lasts and goes on as if nothing had happened.
+/// A writer that was stopped for longer than its lease lasts and goes on as if nothing had
+/// happened.
 @Suite struct ZombieTests {
   /// Where it was stopped.
   enum Step: CaseIterable {

@@ -27,7 +27,7 @@ extension Check {
     zip(1..., zip(file.lines, file.codeLines)).compactMap { line, texts in
       let (text, code) = texts
       guard text.utf8.count > maximumColumns, text.count > maximumColumns else { return nil }
-      let isComment = text.contains(/^\s*(\/\/|#)/)
+      let isComment = text.contains(/^\s*(\/\/|#[^"])/)
       let isWithinText = code.allSatisfy(\.isWhitespace)
       if text.contains("://") || !isComment && (text.contains("\"") || isWithinText) { return nil }
       return Finding(path: file.path, line: line, message: "\(text.count) columns")

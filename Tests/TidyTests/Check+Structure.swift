@@ -5,7 +5,11 @@ extension Check {
       findings: { cImportFindings($0, wrappers: Manifest.current.wrapperOfCModule) }),
     .ofCodeLines(
       "no public: the package's own access level is enough", holding: ["public", "open"],
-      breaks: { $0.contains(/(^|\s)(public|open)(\(set\))?\s+[a-z@]/) }),
+      breaks: { line in
+        line.contains(/(^|\s)(public|open)(\(set\))?\s+(class|final|func|struct|enum|actor)\b/)
+          || line.contains(/(^|\s)(public|open)(\(set\))?\s+(protocol|extension|typealias)\b/)
+          || line.contains(/(^|\s)(public|open)(\(set\))?\s+(var|let|static|init)\b/)
+      }),
     Check(rule: "no file named for being useful", appliesTo: isAnyFile) { file in
       guard file.name.contains(/(Utils?|Utilities|Helpers?|Misc)\.\w+$/) else { return [] }
       return [Finding(path: file.path, line: 0, message: "name the file after what it holds")]

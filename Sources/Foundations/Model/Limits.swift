@@ -37,7 +37,7 @@ package struct Limits: Sendable, Equatable {
     package var timeoutMs = 30_000
     package var maximumTimeoutMs = 300_000
     /// From the deadline of a query to the killing of the worker that still runs it.
-    package var killGraceMs = 2_000
+    package var killGraceMs = 1_500
     package var consistencyTimeoutMs = 5_000
     package var maximumConsistencyTimeoutMs = 60_000
     package var waitingPerTenant = 256

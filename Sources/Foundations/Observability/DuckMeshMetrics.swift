@@ -234,20 +234,20 @@ package struct DuckMeshMetrics: Sendable {
   /// The query workers and what confines them.
   package struct Workers: Sendable {
     package let count: SampledMetric
-    package let exits: MetricFamily<Counter>
-    package let spawnLatencyMs: Histogram
+    package let started: SampledMetric
+    package let lost: SampledMetric
     package let sandboxLayers: SampledMetric
 
     init(_ registry: MetricRegistry) {
       count = registry.sampled(
         "duckmesh_query_workers", labels: ["state"],
         help: "Query workers by state: starting, spare, idle, busy.")
-      exits = registry.counters(
-        "duckmesh_query_worker_exits_total", labels: ["reason"],
-        help: "Query workers that ended, by reason: idle, retired, out_of_memory, killed, crashed.")
-      spawnLatencyMs = registry.histogram(
-        "duckmesh_query_worker_spawn_latency_ms", bounds: latencyBoundsMs,
-        help: "Milliseconds from the spawning of a query worker until it is a spare.")
+      started = registry.sampled(
+        "duckmesh_query_workers_started_total", kind: .counter,
+        help: "Query worker processes started.")
+      lost = registry.sampled(
+        "duckmesh_query_workers_lost_total", kind: .counter,
+        help: "Query workers that ended under a query whose time was not over.")
       sandboxLayers = registry.sampled(
         "duckmesh_sandbox_layer", labels: ["layer"], overflow: .maximum,
         help: "1 for each layer of the query workers' sandbox that holds, 0 for one that does not.")

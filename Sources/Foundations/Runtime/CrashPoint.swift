@@ -2,9 +2,11 @@ import Glibc
 
 /// Places between two durable steps at which a crash test kills the process.
 ///
-/// A test hook, compiled always so that what is tested is what is served. It does nothing unless the
+/// A test hook, compiled always so that what is tested is what is served. It does nothing unless
+/// the
 /// environment has `DUCKMESH_ENABLE_CRASH_POINTS=1` and names a point in `DUCKMESH_CRASH_POINT`;
-/// reaching that point is then the end of the process, as `kill -9` would end it. The server refuses
+/// reaching that point is then the end of the process, as `kill -9` would end it. The server
+/// refuses
 /// to start with a point that is not enabled or not known.
 package enum CrashPoint: String, Sendable, CaseIterable {
   /// The publishing transaction has written everything and has not committed.
@@ -35,9 +37,12 @@ package enum CrashPoint: String, Sendable, CaseIterable {
 
   /// Read once: a point is armed for the life of the process.
   private static let armed: CrashPoint? = {
-    guard value(of: enablingVariable) == "1" else { return nil }
+    guard areEnabled else { return nil }
     return value(of: variable).flatMap(CrashPoint.init)
   }()
+
+  /// Whether the environment allows hooks that end the process.
+  static var areEnabled: Bool { value(of: enablingVariable) == "1" }
 
   private static func value(of variable: String) -> String? {
     getenv(variable).map { String(cString: $0) }
@@ -51,10 +56,11 @@ package enum CrashPoint: String, Sendable, CaseIterable {
 
   /// Why the environment's wish for a crash cannot be granted; nil when there is none or it can.
   package static func refusal(environment: [String: String]) -> String? {
-    guard let name = environment[variable] else { return nil }
-    guard environment[enablingVariable] == "1" else {
-      return "\(variable) is for crash tests and needs \(enablingVariable)=1"
+    for hook in [variable, PoisonText.variable]
+    where environment[hook] != nil && environment[enablingVariable] != "1" {
+      return "\(hook) is for crash tests and needs \(enablingVariable)=1"
     }
+    guard let name = environment[variable] else { return nil }
     return CrashPoint(rawValue: name) == nil ? "\(variable): no such point: \(name)" : nil
   }
 }

@@ -41,7 +41,8 @@ package enum LeaseRules {
 
   /// The lease after a heartbeat.
   ///
-  /// - Returns: nil when it has been lost: other owner, other epoch, or expired. An expired lease is
+  /// - Returns: nil when it has been lost: other owner, other epoch, or expired. An expired lease
+  /// is
   ///   never revived, because its uncommitted files may have been collected.
   package static func extend(
     _ state: LeaseState, owner: OwnerID, epoch: LeaseEpoch, now: Timestamp, leaseMs: Int

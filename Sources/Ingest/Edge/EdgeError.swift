@@ -48,7 +48,11 @@ package enum EdgeError: Error, Equatable, Sendable {
     case .invalidOperation: "\"op\" must be \"insert\", \"upsert\" or \"delete\""
     case .payloadRequired: "\"payload\" must be an object"
     case .primaryKeyRequired: "\"upsert\" and \"delete\" need a table with a primary key"
-    case .unknownField(let name, _): "unknown field \"\(name)\""
+    case .unknownField(let name, nil):
+      "unknown field \"\(name)\"; known are on_error, records, visibility_timeout_ms, "
+        + "wait_for_visibility"
+    case .unknownField(let name, _):
+      "unknown field \"\(name)\" in a record; known are event_time, idempotency_key, op, payload"
     case .invalidField(let name, let expected, _): "\"\(name)\" must be \(expected)"
     case .limitExceeded(let limit, let maximum, _):
       "the request exceeds the limit \(limit.rawValue) of \(maximum)"

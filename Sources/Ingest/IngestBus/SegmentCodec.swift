@@ -55,7 +55,8 @@ package struct EventRun: Sendable, Equatable {
 ///
 /// One version byte, then runs until the end: table, schema version and record count as LEB128
 /// numbers, the trace id as a counted text, then the records: a flags byte (bits 0–1 operation,
-/// bit 2 rejected), counted key, counted payload, and the counted rejection where flagged. All of it
+/// bit 2 rejected), counted key, counted payload, and the counted rejection where flagged. All of
+/// it
 /// is one Zstandard frame.
 package enum SegmentCodec {
   package enum Failure: Error, Equatable { case damaged }

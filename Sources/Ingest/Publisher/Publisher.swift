@@ -5,7 +5,8 @@ import Runtime
 
 /// Publishes submissions in groups: one durable transaction for all that gathered meanwhile.
 ///
-/// Tenants are hashed to lanes; a lane publishes one group at a time, so a tenant's submissions keep
+/// Tenants are hashed to lanes; a lane publishes one group at a time, so a tenant's submissions
+/// keep
 /// their order. A submission is answered when its group is durable, never before.
 package final class Publisher: Service {
   package struct Options: Sendable {

@@ -5,7 +5,8 @@ extension EventCommit {
   /// What in the commit does not agree with itself, found without looking at any database: a bug
   /// of whoever made it. Nil for a sound commit.
   ///
-  /// Each file's table is named and accounted for; each table's files hold exactly the rows, and the
+  /// Each file's table is named and accounted for; each table's files hold exactly the rows, and
+  /// the
   /// dead letters are exactly those, that its ledger row says.
   package var contradiction: String? {
     let fenceOfTenant = Dictionary(fences.map { ($0.tenant, $0) }) { first, _ in first }

@@ -155,7 +155,8 @@ package protocol MaintenanceCatalog: Sendable {
 
   /// The present lease epochs, after those that have run out were raised.
   ///
-  /// A file that was written under an older epoch and that no row names can never be named any more.
+  /// A file that was written under an older epoch and that no row names can never be named any
+  /// more.
   func leaseEpochs() async throws(CatalogError) -> LeaseEpochs
 
   /// Whether any row of the catalog names one of the paths.

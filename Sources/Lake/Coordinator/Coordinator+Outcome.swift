@@ -70,8 +70,10 @@ extension Coordinator {
         state.schedule.committed(tenant: tenant, watermark: watermark.token, now: now)
         state.unacknowledged[tenant] = watermark.token
         state.failures[tenant] = nil
+        state.suspects.remove(tenant)
       }
-      // A claim that was full has left tenants out: their turn is next. Otherwise nothing was there,
+      // A claim that was full has left tenants out: their turn is next. Otherwise nothing was
+      // there,
       // or another owner has it: the bus tells us again if that changes. What was published since
       // stays known.
       for tenant in (isFull ? [] : unclaimed) + result.lost {

@@ -55,10 +55,11 @@ package final class Coordinator: Service {
   private let flight: Flight
   private let flightLimit: Int
 
+  /// - Parameter crashGuard: nil where a crash of the process is nobody's concern.
   package init(
     bus: any IngestBus, catalog: any Catalog, store: any ObjectStore, hub: VisibilityHub,
     materializers: MaterializerPool, options: Options, clock: any MonotonicClock,
-    metrics: DuckMeshMetrics, logger: Logger
+    metrics: DuckMeshMetrics, logger: Logger, crashGuard: CrashGuard? = nil
   ) {
     self.bus = bus
     self.hub = hub
@@ -66,11 +67,14 @@ package final class Coordinator: Service {
     self.clock = clock
     self.logger = logger
     self.metrics = metrics
-    state = Lock(CoordinatorState(schedule: FlushSchedule(options: options.flush)))
+    state = Lock(
+      CoordinatorState(
+        schedule: FlushSchedule(options: options.flush),
+        suspects: crashGuard?.attempts.suspects ?? []))
     flightLimit = materializers.concurrency
     flight = Flight(
       bus: bus, catalog: catalog, store: store, materializers: materializers, metrics: metrics,
-      logger: logger, owner: owner)
+      logger: logger, owner: owner, crashGuard: crashGuard)
     hub.onDemand { [weak self] tenant, token in
       guard let self else { return }
       state.withLock { $0.schedule.demanded(tenant: tenant, token: token) }
@@ -146,18 +150,27 @@ package final class Coordinator: Service {
 
   private func attempt(_ tenants: [TenantID]) async {
     let started = clock.now
+    let claims: [TenantClaim]
     do {
-      let claims = try await claim(tenants)
-      state.withLock { state in
-        for claim in claims { state.leases[claim.tenant] = claim.epoch }
-      }
+      claims = try await claim(tenants)
+    } catch {
+      return backOff(tenants, error)
+    }
+    state.withLock { state in
+      for claim in claims { state.leases[claim.tenant] = claim.epoch }
+    }
+    var committed: [TenantID] = []
+    do {
       let result = try await withHeartbeat(claims) { () async throws(EnvironmentFailure) in
         try await self.flight.run(claims)
       }
       settle(tenants, claims: claims, result)
+      committed = result.committed.map(\.tenant)
       metrics.coordinator.commitBatchLatencyMs.observe((clock.now - started).milliseconds)
     } catch {
       backOff(tenants, error)
     }
+    // Nobody who waits for an event waits for this.
+    await flight.endAttempt(claims, committed: committed)
   }
 }

@@ -21,7 +21,13 @@ struct CoordinatorState {
   var unacknowledged: [TenantID: VisibilityToken] = [:]
   var failures: [TenantID: Failure] = [:]
 
-  init(schedule: FlushSchedule) { self.schedule = schedule }
+  /// Tenants whose events have crashed the process too often.
+  var suspects: Set<TenantID>
+
+  init(schedule: FlushSchedule, suspects: Set<TenantID> = []) {
+    self.schedule = schedule
+    self.suspects = suspects
+  }
 
   /// What keeps events from becoming visible, by the tenant that has failed the longest.
   var trouble: EnvironmentFailure? {
@@ -41,14 +47,15 @@ struct CoordinatorState {
 
   /// Forms the next flight of tenants that are due, in their order.
   ///
-  /// A tenant whose last attempt failed flies alone, so that what is wrong with it (a damaged
-  /// segment) stays its own; so does one with many events, so that the others need not wait for it.
+  /// A tenant whose last attempt failed or crashed flies alone, so that what is wrong with it (a
+  /// damaged segment) stays its own; so does one with many events, so that the others need not wait
+  /// for it.
   mutating func takeOff(_ due: [TenantID], options: Coordinator.Options) -> [TenantID]? {
     guard let first = due.first else { return nil }
     var bytes = schedule.bytes(of: first)
     var members = [first]
-    if failures[first] == nil {
-      for tenant in due.dropFirst() where failures[tenant] == nil {
+    if !fliesAlone(first) {
+      for tenant in due.dropFirst() where !fliesAlone(tenant) {
         let more = schedule.bytes(of: tenant)
         guard bytes + more <= options.largeFlightBytes else { continue }
         bytes += more
@@ -58,6 +65,10 @@ struct CoordinatorState {
     for tenant in members { inFlight[tenant] = schedule.head(of: tenant) }
     flights[first] = bytes > options.largeFlightBytes
     return members
+  }
+
+  private func fliesAlone(_ tenant: TenantID) -> Bool {
+    failures[tenant] != nil || suspects.contains(tenant)
   }
 
   mutating func land(_ tenants: [TenantID]) {

@@ -25,11 +25,14 @@ struct Flight: Sendable {
   let metrics: DuckMeshMetrics
   let logger: Logger
   let owner: OwnerID
+  let crashGuard: CrashGuard?
 
+  /// Carries the claims into a snapshot; `endAttempt` is to follow, whatever comes of it.
   func run(_ claims: [TenantClaim]) async throws(EnvironmentFailure) -> Result {
+    let suspects = await beginAttempt(claims)
     var files = FlightFiles()
     do {
-      let result = try await carryOut(claims, &files)
+      let result = try await carryOut(claims, suspects: suspects, &files)
       await files.discard(from: store)
       return result
     } catch {
@@ -39,7 +42,7 @@ struct Flight: Sendable {
   }
 
   private func carryOut(
-    _ claims: [TenantClaim], _ files: inout FlightFiles
+    _ claims: [TenantClaim], suspects: Set<TenantID>, _ files: inout FlightFiles
   ) async throws(EnvironmentFailure) -> Result {
     let plan: BatchPlan
     do throws(BatchPlan.Failure) {
@@ -50,7 +53,7 @@ struct Flight: Sendable {
     CrashPoint.afterClaim.reached()
     metrics.coordinator.claimBatchSize.observe(
       plan.batches.reduce(0) { $0 + $1.events.count })
-    var tables = try await materialize(plan.batches, &files)
+    var tables = try await materialize(plan.batches, suspects: suspects, &files)
     CrashPoint.afterMaterialize.reached()
     try await put(tables, &files)
     CrashPoint.afterPut.reached()
@@ -75,7 +78,8 @@ struct Flight: Sendable {
           // The others' files are as good as before: they are committed again as they are.
           lost += tenants.isEmpty ? fences.map(\.tenant) : tenants
         case .tablesChanged(let changed):
-          tables = try await rematerialize(tables, changed: Set(changed), &files)
+          tables = try await rematerialize(
+            tables, changed: Set(changed), suspects: suspects, &files)
         case .outcomeUnknown:
           let kept = files
           files.keepAll()
@@ -97,7 +101,7 @@ struct Flight: Sendable {
   }
 
   private func materialize(
-    _ batches: [TableBatch], _ files: inout FlightFiles
+    _ batches: [TableBatch], suspects: Set<TenantID>, _ files: inout FlightFiles
   ) async throws(EnvironmentFailure) -> [MaterializedTable] {
     let records: [TableRecord]
     do {
@@ -111,9 +115,10 @@ struct Flight: Sendable {
       let path = store.stagingPath()
       files.willStage(path)
       let table = byID[batch.table]
+      let probe = suspects.contains(batch.tenant) ? crashGuard?.probe : nil
       tables.append(
         try await materializers.run { (materializer) throws(EnvironmentFailure) in
-          try materializer.materialize(batch, table: table, to: path)
+          try materializer.materialize(batch, table: table, to: path, probing: probe)
         })
     }
     return tables
@@ -174,10 +179,12 @@ struct Flight: Sendable {
 
   /// Only the tables that changed under the batch are done again.
   private func rematerialize(
-    _ tables: [MaterializedTable], changed: Set<TableID>, _ files: inout FlightFiles
+    _ tables: [MaterializedTable], changed: Set<TableID>, suspects: Set<TenantID>,
+    _ files: inout FlightFiles
   ) async throws(EnvironmentFailure) -> [MaterializedTable] {
     let again = try await materialize(
-      tables.filter { changed.contains($0.batch.table) }.map(\.batch), &files)
+      tables.filter { changed.contains($0.batch.table) }.map(\.batch),
+      suspects: suspects, &files)
     try await put(again, &files)
     return tables.filter { !changed.contains($0.batch.table) } + again
   }

@@ -3,7 +3,8 @@ import ObjectStore
 /// The files that a flight has made and that no commit names yet.
 ///
 /// A flight that fails takes them away again: a full disk would otherwise be filled further by each
-/// attempt. Only where a commit's outcome stays unknown are they left alone; the collector of orphans
+/// attempt. Only where a commit's outcome stays unknown are they left alone; the collector of
+/// orphans
 /// has them if nobody names them.
 struct FlightFiles: Sendable {
   private var stagedPaths: Set<String> = []

@@ -4,6 +4,7 @@ import DuckDB
 import Glibc
 import IngestBus
 import Model
+import Runtime
 
 /// Why a batch could not be materialised for a reason that is not in its data.
 package enum EnvironmentFailure: Error, Equatable, Sendable {
@@ -36,14 +37,24 @@ struct MaterializedTable: Sendable {
   }
 }
 
+/// An event that the engine refuses by itself, with the engine's words.
+struct RefusedEvent: Sendable {
+  let event: PlannedEvent
+  let message: String
+}
+
 /// Turns events into typed Parquet with DuckDB.
 ///
 /// Confined to one flight at a time: it holds one connection.
 final class Materializer: @unchecked Sendable {  // handed from flight to flight by the pool's lock
   private let connection: DuckDBConnection
   private let builder: DuckDBChunkBuilder
+  private let poison: PoisonText?
 
-  init(instance: DuckDBInstance) throws(DuckDBError) {
+  init(
+    instance: DuckDBInstance, poison: PoisonText? = PoisonText.armed
+  ) throws(DuckDBError) {
+    self.poison = poison
     connection = try instance.connect()
     builder = try DuckDBChunkBuilder([.bigint, .varchar])
   }
@@ -52,10 +63,13 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   ///
   /// A record is a dead letter only if it fails alone, with an error of the data.
   ///
-  /// - Parameter table: nil when the table is not known any more.
+  /// - Parameters:
+  ///   - table: nil when the table is not known any more.
+  ///   - probe: for events that may crash the engine: none of them comes near this process's engine
+  ///     before a child process has survived it.
   /// - Throws: `EnvironmentFailure`; nothing is set aside then.
   func materialize(
-    _ batch: TableBatch, table: TableRecord?, to path: String
+    _ batch: TableBatch, table: TableRecord?, to path: String, probing probe: CrashProbe? = nil
   ) throws(EnvironmentFailure) -> MaterializedTable {
     guard let table, !table.isDropped else {
       let letters = batch.events.map {
@@ -73,19 +87,44 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
         events.append(event)
       }
     }
+    let shape = RowShape(table)
+    if let probe {
+      let crashing = try CrashSearch.culprits(in: events[...]) { part throws(EnvironmentFailure) in
+        try probe.crashes(on: part, shape: shape)
+      }
+      letters += crashing.map {
+        letter(events[$0], batch, reason: "ENGINE_CRASHED", message: "the engine crashes on it")
+      }
+      let tokens = Set(crashing.map { events[$0].token })
+      events.removeAll { tokens.contains($0.token) }
+    }
+    let (file, refused) = try write(events, shape: shape, to: path)
+    letters += refused.map {
+      letter($0.event, batch, reason: "CAST_FAILED", message: $0.message)
+    }
+    return MaterializedTable(batch: batch, table: table, file: file, deadLetters: letters)
+  }
+
+  /// Writes the events that the engine can turn into rows, and tells which ones it refuses.
+  ///
+  /// - Throws: `EnvironmentFailure`; a file may be there in part then.
+  func write(
+    _ given: [PlannedEvent], shape: RowShape, to path: String
+  ) throws(EnvironmentFailure) -> (file: ParquetFile?, refused: [RefusedEvent]) {
+    var events = given
+    var refused: [RefusedEvent] = []
     let file: ParquetFile?
     do {
-      file = try write(events[...], table: table, to: path)
+      file = try writeAll(events[...], shape: shape, to: path)
     } catch {
       guard Self.isErrorOfTheData(error) else { throw .engine(error.message) }
       unlink(path)
-      let bad = try failingAlone(events[...], table: table)
-      guard !bad.isEmpty else { throw .engine(error.message) }
-      let tokens = Set(bad.map(\.event.token))
+      refused = try failingAlone(events[...], shape: shape)
+      guard !refused.isEmpty else { throw .engine(error.message) }
+      let tokens = Set(refused.map(\.event.token))
       events.removeAll { tokens.contains($0.token) }
-      letters += bad.map { letter($0.event, batch, reason: "CAST_FAILED", message: $0.message) }
       do {
-        file = try write(events[...], table: table, to: path)
+        file = try writeAll(events[...], shape: shape, to: path)
       } catch {
         throw .engine(error.message)
       }
@@ -93,7 +132,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     guard file?.recordCount ?? 0 == Int64(events.count) else {
       throw .engine("\(events.count) events gave \(file?.recordCount ?? 0) rows")
     }
-    return MaterializedTable(batch: batch, table: table, file: file, deadLetters: letters)
+    return (file, refused)
   }
 
   private func letter(
@@ -111,19 +150,21 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   /// The edge lets nothing through that fails here: this runs only after a file could not be
   /// written.
   private func failingAlone(
-    _ events: ArraySlice<PlannedEvent>, table: TableRecord
-  ) throws(EnvironmentFailure) -> [(event: PlannedEvent, message: String)] {
+    _ events: ArraySlice<PlannedEvent>, shape: RowShape
+  ) throws(EnvironmentFailure) -> [RefusedEvent] {
     guard !events.isEmpty else { return [] }
     do {
-      try evaluate(events, table: table)
+      try evaluate(events, shape: shape)
       return []
     } catch {
       guard Self.isErrorOfTheData(error) else { throw .engine(error.message) }
-      if events.count == 1 { return events.map { ($0, error.scrubbedMessage) } }
+      if events.count == 1 {
+        return events.map { RefusedEvent(event: $0, message: error.scrubbedMessage) }
+      }
     }
     let middle = events.startIndex + events.count / 2
-    return try failingAlone(events[..<middle], table: table)
-      + failingAlone(events[middle...], table: table)
+    return try failingAlone(events[..<middle], shape: shape)
+      + failingAlone(events[middle...], shape: shape)
   }
 
   private static func isErrorOfTheData(_ error: DuckDBError) -> Bool {
@@ -134,26 +175,22 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   }
 
   private func evaluate(
-    _ events: ArraySlice<PlannedEvent>, table: TableRecord
+    _ events: ArraySlice<PlannedEvent>, shape: RowShape
   ) throws(DuckDBError) {
     try load(events)
     // max() over each column makes DuckDB compute every value.
-    let schema = table.definition.schema
-    let columns = schema.columns.map { "max(\(SQLText.identifier($0.name)))" }
+    let columns = shape.columns.map { "max(\(SQLText.identifier($0.name)))" }
       .joined(separator: ", ")
     _ = try connection.query(
       """
-      SELECT \(columns) FROM (SELECT \(schema.materializationProjection)
-      FROM \(schema.materializationSource(over: Self.batchTable)))
+      SELECT \(columns) FROM (SELECT \(shape.projection) FROM \(shape.source))
       """)
   }
 
-  private static let batchTable = "batch"
-
   private func load(_ events: ArraySlice<PlannedEvent>) throws(DuckDBError) {
     try connection.execute(
-      "CREATE OR REPLACE TEMP TABLE \(Self.batchTable)(position BIGINT, payload VARCHAR)")
-    let appender = try DuckDBAppender(connection, table: Self.batchTable)
+      "CREATE OR REPLACE TEMP TABLE \(RowShape.batchTable)(position BIGINT, payload VARCHAR)")
+    let appender = try DuckDBAppender(connection, table: RowShape.batchTable)
     var rest = events
     while !rest.isEmpty {
       let part = rest.prefix(DuckDBChunkBuilder.capacity)
@@ -164,6 +201,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       for (row, event) in part.enumerated() {
         // UTF-8 by the edge's check of every byte.
         event.record.payload.withUnsafeBytes {
+          poison?.strike($0)
           builder.setTrustedBytes($0, column: 1, row: row)
         }
       }
@@ -174,18 +212,14 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     try appender.finish()
   }
 
-  private func write(
-    _ events: ArraySlice<PlannedEvent>, table: TableRecord, to path: String
+  private func writeAll(
+    _ events: ArraySlice<PlannedEvent>, shape: RowShape, to path: String
   ) throws(DuckDBError) -> ParquetFile? {
     guard !events.isEmpty else { return nil }
     try load(events)
-    let schema = table.definition.schema
     return try ParquetFile.write(
-      query: """
-        SELECT \(schema.materializationProjection)
-        FROM \(schema.materializationSource(over: Self.batchTable))
-        """,
-      fieldIDs: Array(zip(schema.columns.map(\.name), table.columnIDs)),
-      statisticsOf: Set(table.columnIDs), to: path, on: connection)
+      query: "SELECT \(shape.projection) FROM \(shape.source)",
+      fieldIDs: shape.columns.map { ($0.name, $0.fieldID) },
+      statisticsOf: Set(shape.columns.map(\.fieldID)), to: path, on: connection)
   }
 }

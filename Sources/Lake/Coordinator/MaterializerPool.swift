@@ -59,6 +59,13 @@ package final class MaterializerPool: Sendable {
     return try result.get()
   }
 
+  /// Runs small blocking work on one of the materialisers' threads.
+  ///
+  /// - Returns: nil when the queue refused it; the work was not done then.
+  func runBlocking<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value? {
+    try? await executor.result { () throws(Never) in body() }.get()
+  }
+
   /// Runs `body` with a connection to the same engine (merges, integrity checks).
   package func withConnection<Value: Sendable>(
     _ body: @escaping @Sendable (DuckDBConnection) throws(DuckDBError) -> Value
@@ -79,7 +86,7 @@ package final class MaterializerPool: Sendable {
     return try result.get()
   }
 
-  private static func open(_ options: Options) throws(DuckDBError) -> DuckDBInstance {
+  static func open(_ options: Options) throws(DuckDBError) -> DuckDBInstance {
     try DuckDBInstance(
       DuckDBInstance.Options(
         threads: options.threads, memoryLimitBytes: options.memoryLimitBytes,

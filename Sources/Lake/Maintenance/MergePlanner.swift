@@ -1,13 +1,16 @@
 import Catalog
 import Model
 
-/// Chooses which files of a table are merged next: neighbours of about the same number of rows, as a
+/// Chooses which files of a table are merged next: neighbours of about the same number of rows, as
+/// a
 /// tiered merge tree does.
 ///
-/// No file is written again for less than it gains: the rows of a merge are at least half the fan-in
+/// No file is written again for less than it gains: the rows of a merge are at least half the
+/// fan-in
 /// times those of its largest input. So the work per row grows with the logarithm of the table, and
 /// so do the live files. A bound on sizes alone would not do: a large file that is rewritten for
-/// each handful of small ones after it costs the square of the table. Where sizes differ so much that
+/// each handful of small ones after it costs the square of the table. Where sizes differ so much
+/// that
 /// files gather all the same, the cheapest run is merged whatever it gains.
 package struct MergePlanner: Sendable {
   package struct File: Sendable, Equatable {
@@ -20,7 +23,8 @@ package struct MergePlanner: Sendable {
     }
   }
 
-  /// Inputs of one merge: more than the fan-in when many have gathered, so that a burst is caught up
+  /// Inputs of one merge: more than the fan-in when many have gathered, so that a burst is caught
+  /// up
   /// with in one pass.
   private static let inputsPerFanIn = 8
 

@@ -72,6 +72,11 @@ enum FileSystem {
       }
     }
     guard unlink(source) == 0 else { throw failure("unlink") }
+    // Readers may run as another user. Whoever may look into the folder may read the file, whatever
+    // the umask of this run is.
+    if let folderStatus = try status(folder), folderStatus.st_mode & 0o005 == 0o005 {
+      guard chmod(target, 0o644) == 0 else { throw failure("chmod") }
+    }
   }
 
   static func write(_ bytes: [UInt8], to path: String) throws(ObjectStoreError) {

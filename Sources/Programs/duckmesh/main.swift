@@ -1,3 +1,4 @@
+import Coordinator
 import Foundation
 import QueryWorker
 import Runtime
@@ -6,6 +7,9 @@ import Server
 // The worker's confinement depends on what it does first, so it comes before everything else.
 if CommandLine.arguments.dropFirst().first == "query-worker" {
   queryWorkerMain()
+}
+if CommandLine.arguments.dropFirst().first == CrashProbe.subcommand {
+  materializeProbeMain()
 }
 
 let shutdown = Shutdown()

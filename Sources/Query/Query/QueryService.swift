@@ -113,6 +113,7 @@ package final class QueryService: Sendable {
     _ need: NeedMessage, _ target: QueryTarget,
     scan: ScanRecord
   ) async throws(QueryError) -> ResolvedRelations {
+    var missingTables = need.tables
     do throws(CatalogError) {
       let tenant = target.tenant.id
       let snapshot = target.snapshot.id
@@ -132,6 +133,7 @@ package final class QueryService: Sendable {
         tenant: tenant, names: need.tables, at: snapshot)
       let found = Set(manifests.map { $0.table.name.lowercased() })
       let missing = need.tables.filter { !found.contains($0.lowercased()) }
+      missingTables = missing
       guard missing.isEmpty else { throw CatalogError.tableNotFound }
       let files = manifests.flatMap(\.files)
       scan.statistics.withLock {
@@ -143,7 +145,7 @@ package final class QueryService: Sendable {
       return resolved
     } catch {
       switch error {
-      case .tableNotFound: throw .tableNotFound(names: need.tables)
+      case .tableNotFound: throw .tableNotFound(names: missingTables)
       // It was there when the query began.
       case .snapshotNotFound: throw .snapshotGone
       default: throw QueryError(error)

@@ -5,7 +5,8 @@ import WorkerProtocol
 /// The SQL behind a table name: its files at one snapshot as one relation.
 ///
 /// Columns are read by Parquet field id, so files of older schema versions give today's columns.
-/// Rows that a merged file holds for newer snapshots, and rows that delete files name, are left out.
+/// Rows that a merged file holds for newer snapshots, and rows that delete files name, are left
+/// out.
 package struct RelationSQL {
   /// The field id under which DuckLake keeps a row's snapshot in merged files.
   static let snapshotFieldID: Int64 = 2_147_483_539

@@ -265,9 +265,8 @@ extension WorkerPool {
     while let id = births.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
       giveBirth(id)
     }
-    apply(wakesKeeper: false) { pool, now in
-      pool.nextTick(after: now) <= now ? pool.tick(now) : []
-    }
+    // Whatever woke it: a query that has just become impatient is due, but no later tick's cause.
+    apply(wakesKeeper: false) { pool, now in pool.tick(now) }
     guard births.withLock({ $0.isEmpty }) else { return .now() }
     let now = clock.now
     return state.withLock { state in

@@ -59,12 +59,15 @@ package struct APIServices: Sendable {
   var limits: Limits { configuration.limits }
 
   /// The identity's tenant, made on first use where that is allowed.
-  func tenant(_ context: RequestContext, makes: Bool) async throws(APIError) -> TenantRecord {
+  ///
+  /// - Parameter missing: what is said of a tenant that is not there; a table or a snapshot of
+  ///   such a tenant is missing like any other.
+  func tenant(
+    _ context: RequestContext, makes: Bool, missing: APIError = .tenantNotFound
+  ) async throws(APIError) -> TenantRecord {
     guard let identity = context.identity,
       let tenant = try await directory.tenant(of: identity, makes: makes)
-    else {
-      throw APIError(404, "TENANT_NOT_FOUND", "the tenant has no tables yet")
-    }
+    else { throw missing }
     return tenant
   }
 }

@@ -147,7 +147,7 @@ extension Setting {
       "DUCKMESH_MAX_CONSISTENCY_TIMEOUT_MS", \.query.maximumConsistencyTimeoutMs, 1...600_000,
       "The longest wait for a token that a query can ask for."),
     count(
-      "DUCKMESH_MAX_WAITING_QUERIES_PER_TENANT", \.query.waitingPerTenant, 0...100_000,
+      "DUCKMESH_MAX_WAITING_QUERIES_PER_TENANT", \.query.waitingPerTenant, 1...100_000,
       "Queries of a tenant that may wait for a place."),
     count(
       "DUCKMESH_MAX_RUNNING_QUERIES_PER_TENANT", \.query.runningPerTenant, 1...1_024,

@@ -8,10 +8,12 @@ struct SettingValues {
 
   init(arguments: [String], environment: [String: String]) {
     let variables = Set(Setting.all.map(\.variable))
+    // duckmeshctl's own, which stand in the same environment.
+    let known: Set<String> = ["DUCKMESH_URL", "DUCKMESH_API_KEY", "DUCKMESH_TENANT"]
     for (name, value) in environment where name.hasPrefix("DUCKMESH_") {
       if variables.contains(name) {
         texts[name] = value
-      } else {
+      } else if !known.contains(name) {
         unknownVariables.append(name)
       }
     }
@@ -92,7 +94,11 @@ struct SettingValues {
         "is a secret and cannot be a flag, which every user could see: set the "
           + "environment variable")
     } else {
-      refuse(flag.hasPrefix("--") ? flag : "arguments", "is not a flag of duckmesh serve")
+      let isFlag = flag.hasPrefix("--")
+      refuse(
+        isFlag ? flag : "arguments",
+        (isFlag ? "" : "\"\(flag)\" ")
+          + "is no flag of duckmesh serve; docs/configuration.md lists them")
     }
   }
 

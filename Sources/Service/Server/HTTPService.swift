@@ -48,6 +48,14 @@ final class HTTPService: Service {
     let address = "http://\(host):\(started.port)"
     folder.writeAddress(address)
     logger.info("listening", [.address: LogValue(address)])
+    greet(address)
+  }
+
+  /// A line for people: the log is for machines, and goes to the standard error.
+  private func greet(_ address: String) {
+    guard isatty(STDOUT_FILENO) == 1 else { return }
+    let text = "duckmesh serves on \(address), data in \(folder.path); Ctrl-C stops it\n"
+    FileHandle.standardOutput.write(Data(text.utf8))
   }
 
   func run(shutdown: Shutdown) async throws {

@@ -24,18 +24,20 @@ package enum Program {
   package static func run(
     arguments: [String], environment: [String: String], shutdown: Shutdown
   ) async -> Int32 {
+    let isHelp = arguments.dropFirst().contains { $0 == "--help" || $0 == "-h" }
     switch arguments.first {
+    case "serve" where isHelp, "help", "--help", "-h":
+      write(usage + "\n", to: .standardOutput)
+      return 0
     case "serve":
       return await ServeCommand.run(
         arguments: Array(arguments.dropFirst()), environment: environment, shutdown: shutdown)
     case "version", "--version":
       write("duckmesh \(ProductVersion.text)\n", to: .standardOutput)
       return 0
-    case "help", "--help", "-h":
-      write(usage + "\n", to: .standardOutput)
-      return 0
-    default:
-      write(usage + "\n", to: .standardError)
+    case let command:
+      let problem = command.map { "there is no command \"\($0)\"" } ?? "a command is missing"
+      write("duckmesh: \(problem)\n\n\(usage)\n", to: .standardError)
       return 2
     }
   }

@@ -67,6 +67,9 @@ package struct JSONWriter: Sendable {
     bytes.append(contentsOf: json)
   }
 
+  /// Ends the text with a line break, so that it stands by itself on a terminal.
+  package mutating func endLine() { bytes.append(UInt8(ascii: "\n")) }
+
   private mutating func separate() {
     if needsComma { bytes.append(UInt8(ascii: ",")) }
     needsComma = true

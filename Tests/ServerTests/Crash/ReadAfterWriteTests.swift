@@ -129,7 +129,10 @@ final class Tally: Sendable {
             }
           }
         }
-        await witness.writeUntilTheEnd(of: server, clients: writers, limit: events)
+        // Until the readers have seen the table at several moments, however slow their start is.
+        for _ in 0..<100 where seen.withLock({ $0.count }) < 3 {
+          await witness.writeUntilTheEnd(of: server, clients: writers, limit: events)
+        }
         isDone.withLock { $0 = true }
         try await group.waitForAll()
       }

@@ -34,7 +34,7 @@ import Testing
     #expect(list["next_page_token"] == nil)
 
     let gone = try await client.delete("/v1/tables/EVENTS").expect(200)
-    #expect(gone.text == #"{"status":"deleted","table_name":"Events"}"#)
+    #expect(gone.json?.compactText == #"{"status":"deleted","table_name":"Events"}"#)
     try await client.get("/v1/tables/events").expectError(404, "TABLE_NOT_FOUND")
     try await client.delete("/v1/tables/events").expectError(404, "TABLE_NOT_FOUND")
     #expect(try await client.get("/v1/tables")["tables"]?.elements == [])

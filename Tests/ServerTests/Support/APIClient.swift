@@ -63,7 +63,9 @@ extension APIClient {
   func ingest(
     _ table: String, _ records: [(key: String, payload: String)], more: String = ""
   ) async throws -> Reply {
-    let list = records.map { #"{"idempotency_key": "\#($0.key)", "payload": \#($0.payload)}"# }
+    let list = records.map {
+      #"{"idempotency_key": "\#($0.key)", "op": "insert", "payload": \#($0.payload)}"#
+    }
     return try await post(
       "/v1/ingest/\(table)", #"{"records": [\#(list.joined(separator: ","))]\#(more)}"#)
   }

@@ -14,6 +14,12 @@ final class ChildProcess: Sendable {
 
   let pid: pid_t
   private let ending: OneShot<Ending>
+  private let life: Life
+
+  /// Whether the number is still the program's: a reaped one may soon be another process's.
+  private final class Life: Sendable {
+    let isOver = Lock(false)
+  }
 
   /// - Parameter output: a file that takes standard output and standard error.
   init(
@@ -22,6 +28,7 @@ final class ChildProcess: Sendable {
   ) async throws {
     let started = OneShot<Result<pid_t, SpawnFailure>>()
     let ending = OneShot<Ending>()
+    let life = Life()
     // The death signal belongs to the thread that starts the program, so that thread stays.
     _ = try DedicatedThread(name: "test-child") {
       let result = Self.spawn(
@@ -29,6 +36,9 @@ final class ChildProcess: Sendable {
         environment: environment, output: output, errorOutput: errorOutput ?? output)
       started.decide(result)
       guard case .success(let pid) = result else { return }
+      var information = siginfo_t()
+      while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
+      life.isOver.withLock { $0 = true }
       var status: Int32 = 0
       while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
       let signal = status & 0x7f
@@ -36,6 +46,7 @@ final class ChildProcess: Sendable {
     }
     pid = try await started.value().get()
     self.ending = ending
+    self.life = life
   }
 
   private static func spawn(
@@ -78,7 +89,14 @@ final class ChildProcess: Sendable {
     return code == 0 ? .success(pid) : .failure(SpawnFailure(code: code))
   }
 
-  func send(_ signal: Int32) { kill(pid, signal) }
+  var isRunning: Bool { life.isOver.withLock { !$0 } }
+
+  /// Without effect once the program has ended.
+  func send(_ signal: Int32) {
+    life.isOver.withLock { isOver in
+      if !isOver { kill(pid, signal) }
+    }
+  }
 
   /// How the program ended.
   ///

@@ -121,11 +121,24 @@ final class ServerProcess: Sendable {
         life.withLock { $0 = Life(child: child, address: address) }
         return
       }
-      if kill(child.pid, 0) != 0 { break }
+      guard child.isRunning else { break }
       try await clock.sleep(until: clock.now.advanced(byMs: 5))
     }
     child.send(SIGKILL)
     throw DidNotStart(ending: await child.end(), log: log)
+  }
+
+  /// One life that ends by itself, perhaps before the server listens.
+  func startToEnd(_ more: [String: String]) async throws -> ChildProcess.Ending {
+    let child = try await Self.spawn(
+      settings.merging(more) { _, given in given }, dataFolder: dataFolder, log: logPath,
+      launcher: launcher)
+    let ending = await child.end()
+    if ending == .stillRunning {
+      child.send(SIGKILL)
+      _ = await child.end()
+    }
+    return ending
   }
 
   /// Ends the server in order by SIGTERM; kills it when that takes a minute.

@@ -5,7 +5,8 @@ import Model
 import Runtime
 import Testing
 
-/// The promise of the watermark: at every snapshot that a reader ever sees, exactly the events at or
+/// The promise of the watermark: at every snapshot that a reader ever sees, exactly the events at
+/// or
 /// below the tenant's watermark are visible, each once.
 @Suite struct WatermarkTests {
   @Test(arguments: StoreBackends.all, [UInt64(21), 22])

@@ -194,8 +194,11 @@ private struct SnapshotExpiry {
         .bind(id.rawValue, at: 1).run()
       guard connection.changes == 1 else { continue }
       leaving.append(id)
-      try connection.statement("DELETE FROM ducklake_snapshot_changes WHERE snapshot_id = ?")
-        .bind(id.rawValue, at: 1).run()
+      // The commit's own trace goes with it: nobody is in doubt about it any more.
+      for table in ["ducklake_snapshot_changes", "duckmesh_commit"] {
+        try connection.prepare("DELETE FROM \(table) WHERE snapshot_id = ?")
+          .bind(id.rawValue, at: 1).run()
+      }
     }
     // From the newest on: of all that moves to one snapshot, the newest is its state, and what is
     // there stays.

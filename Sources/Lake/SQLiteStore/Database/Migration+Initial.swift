@@ -73,8 +73,8 @@ extension Migration {
     "CREATE INDEX duckmesh_watermark_snapshot ON duckmesh_watermark(snapshot_id)",
     """
     CREATE TABLE duckmesh_commit(
-      commit_id TEXT PRIMARY KEY, snapshot_id INTEGER NOT NULL,
-      committed_at INTEGER NOT NULL) WITHOUT ROWID
+      commit_id TEXT NOT NULL UNIQUE, snapshot_id INTEGER PRIMARY KEY,
+      committed_at INTEGER NOT NULL)
     """,
     """
     CREATE TABLE duckmesh_dead_letter(

@@ -1,6 +1,7 @@
 /// What the members of a node of the engine's syntax tree may hold.
 ///
-/// The tree (`json_serialize_sql`) is walked by this table: a node that is not in it is refused, and
+/// The tree (`json_serialize_sql`) is walked by this table: a node that is not in it is refused,
+/// and
 /// so is a member that is not in it and holds more than a plain value. So a kind of statement that
 /// a later engine hides in a new place is refused, not overlooked.
 enum SyntaxGrammar {

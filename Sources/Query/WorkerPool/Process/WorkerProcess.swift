@@ -132,10 +132,12 @@ final class WorkerProcess: Sendable {
 
   private static func makeFolder(_ path: String, for user: UInt32?) throws {
     guard mkdir(path, 0o700) == 0 else { throw SandboxError(code: errno) }
-    if let user, geteuid() == 0, chown(path, user, user) != 0 {
-      let code = errno
-      rmdir(path)
-      throw SandboxError(code: code)
-    }
+    guard let user, geteuid() == 0, chown(path, user, user) != 0 else { return }
+    let code = errno
+    // A container without that user: the folder stays ours, and the worker, which cannot enter it as
+    // another user, keeps ours too and reports the layer as off.
+    if code == EINVAL || code == EPERM { return }
+    rmdir(path)
+    throw SandboxError(code: code)
   }
 }

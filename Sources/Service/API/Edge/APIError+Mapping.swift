@@ -6,12 +6,19 @@ import Query
 import SimdJSON
 
 extension APIError {
+  static let tenantNotFound = APIError(404, "TENANT_NOT_FOUND", "the tenant has no tables yet")
   static let tableNotFound = APIError(404, "TABLE_NOT_FOUND", "there is no such table")
   static let snapshotNotFound = APIError(
     404, "SNAPSHOT_NOT_FOUND", "there is no such snapshot, or it has been expired")
   static let storageFull = APIError(
     503, "STORAGE_FULL", "the server has no space left; nothing was accepted",
     isRetryable: true, retryAfterSeconds: 5)
+
+  /// The text depends on what was asked for alone, so it tells nothing of other tenants' tables.
+  static func tableNotFound(named names: [String]) -> APIError {
+    let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
+    return APIError(404, "TABLE_NOT_FOUND", "there is no table \(list)")
+  }
 
   static func unavailable(_ component: String) -> APIError {
     APIError(
@@ -20,14 +27,29 @@ extension APIError {
   }
 
   static func invalidJSON(_ error: JSONSyntaxError) -> APIError {
-    APIError(
-      400, "INVALID_JSON", error.explanation,
-      context: error.position > 0 ? [.init("position", .integer(error.position))] : [])
+    switch error.reason {
+    case .tooDeep: .tooMuch("json_nesting", error, maximum: JSONLimits().depth)
+    case .tooManyTokens: .tooMuch("json_values", error, maximum: JSONLimits().tokens)
+    default:
+      APIError(
+        400, "INVALID_JSON", error.explanation,
+        context: error.position > 0 ? [.init("position", .integer(error.position))] : [])
+    }
   }
 
-  static func unknownField(_ name: String) -> APIError {
+  private static func tooMuch(
+    _ limit: String, _ error: JSONSyntaxError, maximum: Int
+  ) -> APIError {
     APIError(
-      400, "UNKNOWN_FIELD", "unknown field \"\(name)\"",
+      400, "LIMIT_EXCEEDED", error.explanation,
+      context: [.init("limit", .string(limit)), .init("maximum", .integer(maximum))])
+  }
+
+  /// - Parameter known: what could have been meant; empty where that is not told.
+  static func unknownField(_ name: String, known: Set<String> = []) -> APIError {
+    let hint = known.isEmpty ? "" : "; known are \(known.sorted().joined(separator: ", "))"
+    return APIError(
+      400, "UNKNOWN_FIELD", "unknown field \"\(name)\"\(hint)",
       context: [.init("field", .string(name))])
   }
 
@@ -123,7 +145,7 @@ extension APIError {
       self.init(
         410, "SNAPSHOT_GONE", "the snapshot was expired while the query ran; ask again",
         isRetryable: true)
-    case .tableNotFound: self = .tableNotFound
+    case .tableNotFound(let names): self = .tableNotFound(named: names)
     case .failed(let failure): self.init(failure)
     case .timedOut:
       self.init(504, "QUERY_TIMEOUT", "the query did not end within its timeout")

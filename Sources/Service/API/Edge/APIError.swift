@@ -38,6 +38,7 @@ struct APIError: Error {
     writer.value(.object(context))
     writer.member("trace_id", traceID)
     writer.endObject()
+    writer.endLine()
     var fields = fields
     fields.append(.init("Content-Type", "application/json"))
     fields.append(.init("X-Trace-ID", traceID))

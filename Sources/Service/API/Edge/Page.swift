@@ -62,6 +62,7 @@ extension HTTPResponse {
   ) -> HTTPResponse {
     var writer = JSONWriter()
     write(&writer)
+    writer.endLine()
     return HTTPResponse(
       status: status,
       fields: [

@@ -16,7 +16,7 @@ struct RequestFields {
       throw APIError(400, "INVALID_JSON", "the body must be a JSON object")
     }
     for member in members where !known.contains(member.name) {
-      throw .unknownField(member.name)
+      throw .unknownField(member.name, known: known)
     }
   }
 

@@ -27,6 +27,7 @@ extension IngestHandler {
     writer.member("status", status(acceptance, isVisible: visible != nil))
     writeDeadLetters(parsed, acceptance, &writer)
     writer.endObject()
+    writer.endLine()
     return HTTPResponse(
       status: 200,
       fields: [

@@ -32,12 +32,12 @@ struct IngestHandler: Sendable {
   {
     let started = services.clock.now
     guard !services.storage.isBelowFloor else { throw .storageFull }
-    let tenant = try await services.tenant(context, makes: true)
+    let tenant = try await services.tenant(context, makes: false, missing: .tableNotFound)
     let name = context.parameters[0]
     services.metrics.ingest.bodyBytes.increment(by: request.body.count)
     for _ in 0..<Self.schemaAttempts {
       guard let table = try await services.directory.table(named: name, of: tenant) else {
-        throw .tableNotFound
+        throw .tableNotFound(named: [name])
       }
       let parsed: IngestRequest
       do throws(EdgeError) {
@@ -123,11 +123,13 @@ struct IngestHandler: Sendable {
       }
     }
     guard !refused.isEmpty else { return }
-    let listed = parsed.violations.filter { refused.contains($0.recordIndex) }
+    // Each bad record has at least one of its own, so there can be more than are to be listed.
+    let listed = parsed.violations.lazy.filter { refused.contains($0.recordIndex) }
+      .prefix(services.limits.request.listedViolations)
     throw APIError(
       400, "SCHEMA_VIOLATION", "\(refused.count) of \(parsed.records.count) records do not fit",
       context: [
-        .init("violations", .array(listed.map(Self.value(of:)))),
+        .init("violations", .array(listed.map { Self.value(of: $0) })),
         .init("violation_count", .integer(parsed.violationCount)),
       ])
   }

@@ -46,7 +46,8 @@ struct SnapshotHandler: Sendable {
   }
 
   func get(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
-    let tenant = try await services.tenant(context, makes: false)
+    let tenant = try await services.tenant(
+      context, makes: false, missing: .snapshotNotFound)
     guard let id = Int64(context.parameters[0]) else { throw .snapshotNotFound }
     let snapshot: SnapshotRecord
     let tables: [TableContent]

@@ -7,7 +7,7 @@ extension APIError {
     switch failure.failure {
     case .invalidSQL: self.init(400, "INVALID_SQL", message)
     case .sqlNotAllowed: self.init(403, "SQL_NOT_ALLOWED", message)
-    case .tableNotFound: self = .tableNotFound
+    case .tableNotFound: self.init(404, "TABLE_NOT_FOUND", message)
     case .parametersInvalid: self.init(400, "PARAMS_INVALID", message)
     case .queryFailed, .duplicateColumns: self.init(400, "QUERY_FAILED", message)
     case .memoryExceeded: self.init(400, "QUERY_MEMORY_EXCEEDED", message)

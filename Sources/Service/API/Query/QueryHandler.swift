@@ -124,6 +124,7 @@ struct QueryRunContext: Sendable {
     writer.double(target.barrierWaitMs)
     writer.endObject()
     writer.endObject()
+    writer.endLine()
     return writer.bytes
   }
 

@@ -62,7 +62,9 @@ struct HeadGate: Sendable {
   private func checkParameters(of route: Route, _ head: HTTPRequestHead) throws(APIError) {
     var seen: Set<String> = []
     for item in head.target.query {
-      guard route.queryParameters.contains(item.name) else { throw .unknownField(item.name) }
+      guard route.queryParameters.contains(item.name) else {
+        throw .unknownField(item.name, known: route.queryParameters)
+      }
       guard seen.insert(item.name).inserted else {
         throw .invalidField(item.name, "given once")
       }

@@ -31,7 +31,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .ingest: "/v1/ingest/{table}"
     case .query: "/v1/query"
     case .listSnapshots: "/v1/snapshots"
-    case .getSnapshot: "/v1/snapshots/{snapshot_id}"
+    case .getSnapshot: "/v1/snapshots/{id}"
     case .lag: "/v1/lag"
     case .listDeadLetters: "/v1/dead-letters"
     case .runCompaction: "/v1/compaction/run"

@@ -30,12 +30,14 @@ struct Router: Sendable {
       guard let route = routes.first(where: { $0.method == method }) else {
         let allowed = routes.flatMap { $0.method == "GET" ? ["GET", "HEAD"] : [$0.method] }
         throw APIError(
-          405, "METHOD_NOT_ALLOWED", "this path does not take this method",
+          405, "METHOD_NOT_ALLOWED",
+          "this path takes \(allowed.joined(separator: ", ")), not \(head.method.name)",
           fields: [.init("Allow", allowed.joined(separator: ", "))])
       }
       return Match(route: route, parameters: parameters)
     }
-    throw APIError(404, "ROUTE_NOT_FOUND", "there is no such path")
+    throw APIError(
+      404, "ROUTE_NOT_FOUND", "there is no such path; all begin with /v1, such as /v1/health")
   }
 
   private static func parameters(of path: [String], in segments: [Substring]) -> [String]? {

@@ -28,11 +28,15 @@ struct TableHandler: Sendable {
     services.logger.with(tenantId: tenant.name, traceId: context.traceID).info(
       "table created",
       [.tableName: LogValue(table.name), .tableId: LogValue(table.id.rawValue)])
-    return .json(status: 201, context) { Self.write(table, tenant: tenant, &$0) }
+    var response = HTTPResponse.json(status: 201, context) {
+      Self.write(table, tenant: tenant, &$0)
+    }
+    response.fields.append(.init("Location", "/v1/tables/\(table.name)"))
+    return response
   }
 
   func get(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
-    let tenant = try await services.tenant(context, makes: false)
+    let tenant = try await services.tenant(context, makes: false, missing: .tableNotFound)
     let table = try await found(context.parameters[0], tenant)
     return .json(status: 200, context) { Self.write(table, tenant: tenant, &$0) }
   }
@@ -64,7 +68,7 @@ struct TableHandler: Sendable {
   }
 
   func delete(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
-    let tenant = try await services.tenant(context, makes: false)
+    let tenant = try await services.tenant(context, makes: false, missing: .tableNotFound)
     let table: TableRecord
     do {
       table = try await services.catalog.dropTable(
@@ -93,7 +97,7 @@ struct TableHandler: Sendable {
     } catch {
       throw APIError(error)
     }
-    guard let table else { throw .tableNotFound }
+    guard let table else { throw .tableNotFound(named: [name]) }
     return table
   }
 

@@ -14,6 +14,13 @@ enum IngestCommand {
       Other options for the same file (--null, --columns) make other rows under the same keys, \
       which the server refuses with IDEMPOTENCY_KEY_REUSED.
 
+      At the end the command waits until everything that it sent can be queried, so that the next \
+      query sees all rows. When the wait runs out the rows are durable all the same: a note says \
+      so, and the exit code is 0.
+
+      The credential needs the role ingest_writer; for CSV also query_reader or table_admin, to see \
+      the columns, and table_admin for --create.
+
       Requests that meet 429, 502, 503, 504 or a broken connection are sent again. Rows reach the \
       table in no particular order.
       """,
@@ -35,7 +42,12 @@ enum IngestCommand {
     OptionSpecification("--batch", "ROWS", "Rows in a request, 1 to 10000. Default: 1000."),
     OptionSpecification("--concurrency", "COUNT", "Requests at once, 1 to 64. Default: 8."),
     OptionSpecification("--wait", "Have each request answered only when its rows can be queried."),
-    OptionSpecification("--visibility-timeout-ms", "MS", "How long such an answer may take."),
+    OptionSpecification(
+      "--no-final-wait", "End when all rows are durable, before they can be queried."),
+    OptionSpecification(
+      "--visibility-timeout-ms", "MS",
+      "How long to wait until rows can be queried: at the end (default 60000), or with --wait for "
+        + "each request (default: the server's)."),
     OptionSpecification(
       "--on-error", "ACTION",
       "stop (default) at a bad row, or dead_letter: keep it on the server and go on."),

@@ -72,8 +72,8 @@ enum TableCommands {
     ],
     examples: [
       .init(
-        command: "duckmeshctl tables create visits --column 'at TIMESTAMPTZ not null' "
-          + "--column 'page VARCHAR' --event-time-column at",
+        command: "duckmeshctl tables create visits --column 'ts TIMESTAMPTZ not null' "
+          + "--column 'page VARCHAR' --event-time-column ts",
         meaning: "Two columns, the first of them never NULL.")
     ]
   ) { invocation throws(ToolFailure) in

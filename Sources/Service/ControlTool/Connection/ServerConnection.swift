@@ -118,7 +118,9 @@ extension ToolFailure {
       self = .unreachable(
         requestSent ? "the server did not answer in time" : "connecting took too long")
     case .cannotResolve(let detail), .cannotConnect(let detail):
-      self = .unreachable("the server cannot be reached: \(detail)")
+      self = .unreachable(
+        "the server cannot be reached: \(detail)\n"
+          + "Is it running? --url or DUCKMESH_URL names another address.")
     case .tlsFailed(let detail):
       self = .unreachable("no secure connection: \(detail)")
     case .connectionLost(let detail), .malformedResponse(let detail),

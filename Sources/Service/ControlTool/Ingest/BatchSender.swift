@@ -20,6 +20,8 @@ package struct BatchSender: Sendable {
   let timeoutMs: Int
   /// Ends the waiting between attempts.
   let stop: StopSignal
+  /// No attempt is made after it.
+  var deadline: ContinuousClock.Instant?
 
   /// - Throws: the last attempt's failure, or `interrupted`.
   package func deliver(_ batch: Batch) throws(ToolFailure) -> Delivery {
@@ -29,7 +31,7 @@ package struct BatchSender: Sendable {
     var attempts = 0
     while true {
       attempts += 1
-      switch attempt(request, recordCount: batch.lines.count) {
+      switch attempt(request) {
       case .delivered(let receipt):
         return Delivery(receipt: receipt, attempts: attempts)
       case .failed(let failure):
@@ -37,7 +39,7 @@ package struct BatchSender: Sendable {
       case .postponed(let failure, let retryAfterMs):
         let delayMs = policy.delayMs(
           afterAttempt: attempts, retryAfterMs: retryAfterMs, random: .random(in: 0..<1))
-        guard let delayMs else { throw failure }
+        guard let delayMs, !isTooLate(afterMs: delayMs) else { throw failure }
         if stop.sleep(milliseconds: delayMs), let reason = stop.reason {
           throw .interrupted(by: reason)
         }
@@ -45,7 +47,12 @@ package struct BatchSender: Sendable {
     }
   }
 
-  private func attempt(_ request: ClientRequest, recordCount: Int) -> Attempt {
+  private func isTooLate(afterMs delayMs: Int) -> Bool {
+    guard let deadline else { return false }
+    return ContinuousClock.now + .milliseconds(delayMs) >= deadline
+  }
+
+  private func attempt(_ request: ClientRequest) -> Attempt {
     let response: ClientResponse
     do throws(HTTPClientError) {
       response = try connection.client.sendBlocking(request)
@@ -57,7 +64,7 @@ package struct BatchSender: Sendable {
     }
     guard (200..<300).contains(response.status) else {
       let refusal = ServerRefusal(response)
-      if let receipt = IngestReceipt(deadLetteredBy: refusal, recordCount: recordCount) {
+      if let receipt = IngestReceipt(deadLetteredBy: refusal) {
         return .delivered(receipt)
       }
       let retryAfterMs = RetryPolicy.retryAfterMs(response.header("Retry-After"))

@@ -22,6 +22,8 @@ struct IngestOptions: Sendable {
   let batch: BatchBuilder.Options
   let policy: RetryPolicy
   let timeoutMs: Int
+  /// How long to wait at the end until all rows can be queried; nil for not at all.
+  let finalWaitMs: Int?
 
   /// The server's own wait for visibility comes on top of what a request may take.
   var requestTimeoutMs: Int {
@@ -44,7 +46,11 @@ struct IngestOptions: Sendable {
     var batch = BatchBuilder.Options()
     batch.maximumRecords = try arguments.integer("--batch", in: 1...10_000, default: 1_000)
     batch.waitsForVisibility = arguments.has("--wait")
-    batch.visibilityTimeoutMs = try arguments.integer("--visibility-timeout-ms", in: 1...60_000)
+    batch.visibilityTimeoutMs = try arguments.integer("--visibility-timeout-ms", in: 1...600_000)
+    finalWaitMs =
+      batch.waitsForVisibility || arguments.has("--no-final-wait")
+      ? nil : batch.visibilityTimeoutMs ?? 60_000
+    if !batch.waitsForVisibility { batch.visibilityTimeoutMs = nil }
     batch.passesBadRecordsOn =
       try arguments.choice("--on-error", default: OnError.stop) == .deadLetter
     self.batch = batch
@@ -59,8 +65,12 @@ struct IngestOptions: Sendable {
     if creates, format != .csv || path == "-" {
       throw .usage("--create reads the columns from a CSV file", command: "ingest")
     }
-    if batch.visibilityTimeoutMs != nil, !batch.waitsForVisibility {
-      throw .usage("--visibility-timeout-ms needs --wait", command: "ingest")
+    if arguments.has("--no-final-wait"), batch.waitsForVisibility {
+      throw .usage("--wait and --no-final-wait exclude each other", command: "ingest")
+    }
+    if arguments.has("--no-final-wait"), arguments.has("--visibility-timeout-ms") {
+      throw .usage(
+        "--visibility-timeout-ms and --no-final-wait exclude each other", command: "ingest")
     }
   }
 

@@ -10,6 +10,13 @@ final class IngestPipeline: Sendable {
     var failure: ToolFailure?
     var failureNotes: [String] = []
     var furthestByte = 0
+    var latest: Delivered?
+  }
+
+  /// A batch with its receipt.
+  struct Delivered: Sendable {
+    var batch: Batch
+    var receipt: IngestReceipt
   }
 
   struct Outcome: Sendable {
@@ -18,6 +25,8 @@ final class IngestPipeline: Sendable {
     var failure: ToolFailure?
     /// Lines of the input that the failure is about.
     var failureNotes: [String]
+    /// The batch with the highest token; nil when nothing was sent.
+    var latest: Delivered?
   }
 
   private let sender: BatchSender
@@ -68,7 +77,8 @@ final class IngestPipeline: Sendable {
     senders.wait()
     if let reason = stop.reason, reason != .workFailed { fail(.interrupted(by: reason)) }
     return state.withLock {
-      Outcome(tally: $0.tally, failure: $0.failure, failureNotes: $0.failureNotes)
+      Outcome(
+        tally: $0.tally, failure: $0.failure, failureNotes: $0.failureNotes, latest: $0.latest)
     }
   }
 
@@ -78,6 +88,9 @@ final class IngestPipeline: Sendable {
         let delivery = try sender.deliver(batch)
         let (rows, byte) = state.withLock { state in
           state.tally.add(delivery, of: batch)
+          if let token = delivery.receipt.token, token >= state.latest?.receipt.token ?? 0 {
+            state.latest = Delivered(batch: batch, receipt: delivery.receipt)
+          }
           state.furthestByte = max(state.furthestByte, batch.consumedByteCount)
           return (state.tally.confirmedRows, state.furthestByte)
         }

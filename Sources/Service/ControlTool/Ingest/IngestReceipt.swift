@@ -5,9 +5,12 @@ package struct IngestReceipt: Sendable, Equatable {
     package var reason: String
   }
 
+  /// New records, those among the dead letters included.
   package var accepted: Int
   package var duplicates: Int
   package var token: Int?
+  /// The snapshot that shows the rows, where the write waited for it.
+  package var snapshot: Int?
   package var deadLetterCount: Int
   package var deadLetters: [DeadLetter]
 
@@ -19,27 +22,25 @@ package struct IngestReceipt: Sendable, Equatable {
     self.accepted = accepted
     self.duplicates = duplicates
     token = value["max_visibility_token"]?.integer
+    snapshot = value["visible_snapshot_id"]?.integer
     deadLetters = Self.deadLetters(value["dead_lettered"])
     deadLetterCount = deadLetters.count
   }
 
   /// The refusal of a waited write some of whose records were dead-lettered: the write itself
   /// stands, and the others of its records are visible.
-  package init?(deadLetteredBy refusal: ServerRefusal, recordCount: Int) {
-    guard refusal.status == 422, refusal.errorCode == "DEAD_LETTERED" else { return nil }
-    let context = refusal.context
-    deadLetters = Self.deadLetters(context?["dead_lettered"])
-    deadLetterCount = max(1, deadLetters.count, context?["tokens"]?.array?.count ?? 0)
-    accepted = context?["accepted_count"]?.integer ?? max(0, recordCount - deadLetterCount)
-    duplicates = context?["duplicate_count"]?.integer ?? 0
-    token = context?["max_visibility_token"]?.integer
+  package init?(deadLetteredBy refusal: ServerRefusal) {
+    guard refusal.status == 422, refusal.errorCode == "DEAD_LETTERED",
+      let context = refusal.context
+    else { return nil }
+    self.init(context)
   }
 
   private static func deadLetters(_ value: JSONValue?) -> [DeadLetter] {
     (value?.array ?? []).map { letter in
-      DeadLetter(
-        index: letter["index"]?.integer ?? letter["record_index"]?.integer,
-        reason: letter["reason"]?.text ?? "no reason given")
+      let reason = letter["reason"]?.text ?? "no reason given"
+      let message = letter["message"]?.text.map { ": " + $0 } ?? ""
+      return DeadLetter(index: letter["index"]?.integer, reason: reason + message)
     }
   }
 }

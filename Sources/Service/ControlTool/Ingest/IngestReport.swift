@@ -9,14 +9,18 @@ struct IngestReport {
   ///
   /// - Throws: `outputClosed`, `outputFailed`.
   func finish(
-    _ outcome: IngestPipeline.Outcome, seconds: Double
+    _ outcome: IngestPipeline.Outcome, _ visibility: FinalWait.Outcome?, seconds: Double
   ) throws(ToolFailure) -> ExitCode {
-    try console.say(summary(outcome.tally, seconds: seconds))
+    try console.say(summary(outcome.tally, visibility, seconds: seconds))
     for letter in outcome.tally.deadLetters {
       console.note(
         Printable.line("\(sourceName) line \(letter.line): dead-lettered, \(letter.reason)"))
     }
     guard let failure = outcome.failure else {
+      if case .unconfirmed(let cause) = visibility {
+        console.note(Self.unconfirmed(cause, token: outcome.tally.highestToken))
+        if case .interrupted = cause { return cause.exitCode }
+      }
       return outcome.tally.deadLettered > 0 ? .partial : .done
     }
     for note in outcome.failureNotes { console.note(note) }
@@ -25,7 +29,9 @@ struct IngestReport {
     return failure.exitCode
   }
 
-  func summary(_ tally: IngestTally, seconds: Double) -> String {
+  func summary(
+    _ tally: IngestTally, _ visibility: FinalWait.Outcome?, seconds: Double
+  ) -> String {
     let rate = seconds > 0 ? Int(Double(tally.confirmedRows) / seconds) : 0
     var lines = [
       "rows           \(tally.confirmedRows)",
@@ -35,12 +41,30 @@ struct IngestReport {
     if tally.duplicatesInResent > 0 {
       lines[2] += " (\(tally.duplicatesInResent) in requests whose first answer was lost)"
     }
-    if tally.deadLettered > 0 { lines.append("dead-lettered  \(tally.deadLettered)") }
+    if tally.deadLettered > 0 {
+      lines.append("dead-lettered  \(tally.deadLettered) of the accepted")
+    }
     if let token = tally.highestToken { lines.append("highest token  \(token)") }
+    if case .visible(let snapshot) = visibility {
+      lines.append("visible        " + (snapshot.map { "in snapshot \($0)" } ?? "yes"))
+    }
     if tally.resentRequests > 0 { lines.append("sent again     \(tally.resentRequests) requests") }
     lines.append("seconds        \(Self.decimal(seconds))")
     lines.append("rows/s         \(rate)")
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The rows are durable, so the ingest itself has succeeded.
+  private static func unconfirmed(_ cause: ToolFailure, token: Int?) -> String {
+    let why =
+      switch cause {
+      case .refused(let refusal) where refusal.errorCode == "CONSISTENCY_TIMEOUT":
+        "they could not be queried yet when the wait ran out"
+      case .interrupted: "the wait until they can be queried was interrupted"
+      default: "whether they can be queried yet is not known: " + cause.message
+      }
+    let advice = token.map { "; a query with --min-token \($0) waits for them" } ?? ""
+    return "note: all rows are durable on the server, but \(why)\(advice)"
   }
 
   private func advice(_ failure: ToolFailure) -> String {

@@ -56,10 +56,26 @@ struct IngestRun {
     if let reason = stop.reason, case .interrupted = outcome.failure {
       outcome.failure = .interrupted(by: reason)
     }
-    progress.clear()
     let seconds = start.duration(to: .now) / .seconds(1)
+    let visibility = finalWait(sender, &outcome)
+    progress.clear()
     return try IngestReport(options: options, sourceName: source.name, console: console)
-      .finish(outcome, seconds: seconds)
+      .finish(outcome, visibility, seconds: seconds)
+  }
+
+  /// Nil when there is nothing to wait for.
+  private func finalWait(
+    _ sender: BatchSender, _ outcome: inout IngestPipeline.Outcome
+  ) -> FinalWait.Outcome? {
+    guard outcome.failure == nil, let latest = outcome.latest else { return nil }
+    guard let timeoutMs = options.finalWaitMs else {
+      return outcome.tally.highestSnapshot.map { .visible(snapshot: $0) }
+    }
+    let result = FinalWait(sender, timeoutMs: timeoutMs).run(latest, &outcome.tally)
+    if case .unconfirmed(.interrupted) = result, let reason = stop.reason {
+      return .unconfirmed(.interrupted(by: reason))
+    }
+    return result
   }
 
   /// The table's columns; nil when there is no such table and it is to be made.
@@ -68,15 +84,25 @@ struct IngestRun {
       return TableSchema(
         try interruptible().call("GET", "/v1/tables/" + ServerConnection.encoded(options.table)))
     } catch {
-      guard case .refused(let refusal) = error, refusal.errorCode == "TABLE_NOT_FOUND" else {
-        throw error
-      }
+      guard case .refused(let refusal) = error else { throw error }
+      if refusal.errorCode == "FORBIDDEN" { return try schemaOfWriter(error) }
+      guard refusal.errorCode == "TABLE_NOT_FOUND" else { throw error }
       if options.creates { return nil }
       if options.format == .csv, options.path != "-" {
         console.note("hint: --create makes the table from the file's header and values")
       }
       throw error
     }
+  }
+
+  /// A credential that may only write sees no table. Lines of JSON need none: the server checks
+  /// them; the fields of CSV have no types of their own.
+  private func schemaOfWriter(_ refusal: ToolFailure) throws(ToolFailure) -> TableSchema {
+    if options.format == .ndjson { return TableSchema(columns: []) }
+    console.note(
+      "hint: a CSV file is sent in the types of the table's columns, so its credential needs "
+        + "query_reader or table_admin beside ingest_writer; NDJSON needs ingest_writer alone")
+    throw refusal
   }
 
   private func createTable(

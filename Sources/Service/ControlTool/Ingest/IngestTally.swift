@@ -16,6 +16,8 @@ package struct IngestTally: Sendable, Equatable {
   package var duplicatesInResent = 0
   package var deadLettered = 0
   package var highestToken: Int?
+  /// The newest snapshot that an answer named.
+  package var highestSnapshot: Int?
   package var resentRequests = 0
   package var deadLetters: [DeadLetter] = []
 
@@ -28,7 +30,25 @@ package struct IngestTally: Sendable, Equatable {
     if delivery.attempts > 1 { duplicatesInResent += receipt.duplicates }
     deadLettered += receipt.deadLetterCount
     if let token = receipt.token { highestToken = max(highestToken ?? token, token) }
-    for letter in receipt.deadLetters where deadLetters.count < Self.maximumListedDeadLetters {
+    if let snapshot = receipt.snapshot {
+      highestSnapshot = max(highestSnapshot ?? snapshot, snapshot)
+    }
+    list(receipt.deadLetters, of: batch)
+  }
+
+  /// Dead letters that only a later answer about the same batch tells of; its rows stay counted as
+  /// the first answer had them.
+  package mutating func addLate(
+    _ receipt: IngestReceipt, of batch: Batch, known: IngestReceipt
+  ) {
+    let knownIndices = Set(known.deadLetters.map(\.index))
+    let late = receipt.deadLetters.filter { !knownIndices.contains($0.index) }
+    deadLettered += late.count
+    list(late, of: batch)
+  }
+
+  private mutating func list(_ letters: [IngestReceipt.DeadLetter], of batch: Batch) {
+    for letter in letters where deadLetters.count < Self.maximumListedDeadLetters {
       guard let index = letter.index, batch.lines.indices.contains(index) else { continue }
       deadLetters.append(DeadLetter(line: batch.lines[index], reason: letter.reason))
     }

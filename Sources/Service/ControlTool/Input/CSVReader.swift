@@ -22,7 +22,8 @@ package final class CSVReader {
   /// Content bytes before the end of the current record.
   package var consumedByteCount: Int { buffer.consumedByteCount }
 
-  /// Lends the next record and the line at which it starts, from 1; nil at the end. Blank lines are passed over.
+  /// Lends the next record and the line at which it starts, from 1; nil at the end. Blank lines are
+  /// passed over.
   ///
   /// - Throws: `badRow` for text that is no CSV, `unreadableInput`.
   package func next<Value>(

@@ -18,7 +18,8 @@ package final class LineReader {
   /// Content bytes before the end of the current line.
   package var consumedByteCount: Int { buffer.consumedByteCount }
 
-  /// Lends the next line that holds more than white space, without its end, and its number; nil at the end.
+  /// Lends the next line that holds more than white space, without its end, and its number; nil at
+  /// the end.
   ///
   /// - Throws: `badRow` for a line over the limit, `unreadableInput`.
   package func next<Value>(

@@ -1,0 +1,54 @@
+import Configuration
+import Consistency
+import Coordinator
+import IngestBus
+import Model
+import Publisher
+import WorkerPool
+import WorkerProtocol
+
+/// The parts' options as the configuration has them.
+extension Composition {
+  static func coordinatorOptions(_ limits: Limits.Coordinator) -> Coordinator.Options {
+    Coordinator.Options(
+      flush: FlushSchedule.Options(
+        flushIntervalMs: limits.flushIntervalMs, longestAgeMs: limits.maximumAgeMs,
+        filesPerSecond: limits.filesPerSecond),
+      claim: ClaimLimit(
+        tenants: limits.commitTables, bytes: limits.claimBytes, records: limits.claimEvents),
+      leaseMs: limits.leaseMs, heartbeatMs: limits.heartbeatMs)
+  }
+
+  static func publisherOptions(_ limits: Limits.Publish) -> Publisher.Options {
+    Publisher.Options(
+      lanes: limits.lanes, waitingBytes: limits.queuedBytes,
+      waitingRequests: limits.queuedRequests, groupBytes: limits.groupBytes,
+      groupRecords: limits.groupRecords)
+  }
+
+  static func workerOptions(
+    _ configuration: ServerConfiguration, folder: DataFolder, executable: String
+  ) -> WorkerPoolOptions {
+    let limits = configuration.limits
+    var options = WorkerPoolOptions(
+      executable: executable, temporaryFolder: folder.path + "/workers")
+    options.sandboxMode =
+      switch configuration.sandbox {
+      case .require: .require
+      case .prefer: .prefer
+      case .off: .off
+      }
+    options.maximumWorkers = limits.workers.perNode
+    options.maximumRunningPerTenant = limits.query.runningPerTenant
+    options.maximumWaitingPerTenant = limits.query.waitingPerTenant
+    options.spareWorkers = limits.workers.spares
+    options.threadsPerWorker = limits.workers.threads
+    options.memoryLimitBytes = UInt64(limits.workers.memoryBytes)
+    options.nodeMemoryBytes = UInt64(limits.workers.nodeMemoryBytes)
+    options.temporaryLimitBytes = UInt64(limits.workers.temporaryBytes)
+    options.graceMs = limits.query.killGraceMs
+    options.idleMs = limits.workers.idleSeconds * 1_000
+    options.maximumQueriesPerWorker = limits.workers.queriesPerWorker
+    return options
+  }
+}

@@ -1,0 +1,173 @@
+import API
+import Foundation
+import SimdJSON
+import Testing
+
+/// `api/openapi.yaml` and the server say the same, in both directions.
+@Suite(.sharedServer()) struct ContractTests {
+  private static func contract() throws -> YAMLValue {
+    try YAMLDocument.read(
+      String(contentsOfFile: Repository.path("api/openapi.yaml"), encoding: .utf8))
+  }
+
+  private static func operation(_ route: Route, _ contract: YAMLValue) throws -> YAMLValue {
+    try #require(contract["paths"]?[route.template]?[route.method.lowercased()], "\(route)")
+  }
+
+  @Test func theContractHasEveryRouteAndNoOther() throws {
+    let paths = try #require(try Self.contract()["paths"]).members
+    let written = Set(
+      paths.flatMap { path, operations in operations.members.keys.map { "\($0) \(path)" } })
+    let served = Set(Route.allCases.map { "\($0.method.lowercased()) \($0.template)" })
+    #expect(written.subtracting(served) == [])
+    #expect(served.subtracting(written) == [])
+  }
+
+  @Test func everyErrorCodeOfTheSourceIsInTheContractAndTheOtherWayRound() throws {
+    let contract = try Self.contract()
+    var written = Set((contract["x-general-error-codes"]?.members ?? [:]).values.flatMap(\.texts))
+    for operation in (contract["paths"]?.members ?? [:]).values.flatMap({ $0.members.values }) {
+      written.formUnion((operation["x-error-codes"]?.members ?? [:]).values.flatMap(\.texts))
+    }
+    var emitted: Set<String> = []
+    let api = Repository.path("Sources/Service/API")
+    for file in FileManager.default.enumerator(atPath: api)?.compactMap({ $0 as? String }) ?? [] {
+      guard file.hasSuffix(".swift") else { continue }
+      let source = try String(contentsOfFile: "\(api)/\(file)", encoding: .utf8)
+      for match in source.matches(of: /\b[45]\d\d,\s*"([A-Z_]+)"/) {
+        emitted.insert(String(match.output.1))
+      }
+    }
+    let edge = try String(
+      contentsOfFile: Repository.path("Sources/Ingest/Edge/EdgeError.swift"), encoding: .utf8)
+    for match in edge.matches(of: /case \.\w+: "([A-Z_]+)"/) {
+      emitted.insert(String(match.output.1))
+    }
+    #expect(emitted.count > 40)
+    #expect(emitted.subtracting(written) == [])
+    #expect(written.subtracting(emitted) == [])
+  }
+
+  @Test func theRolesAreTheOnesThatAreAskedFor() throws {
+    let contract = try Self.contract()
+    for route in Route.allCases {
+      let operation = try Self.operation(route, contract)
+      let roles = RoleTests.roles(of: route)
+      #expect(
+        Set(operation["x-roles"]?.texts ?? ["none"]) == Set((roles ?? []).map(\.rawValue)),
+        "\(route)")
+      #expect((operation["x-administrator"] == .scalar("true")) == (roles == []), "\(route)")
+    }
+  }
+
+  @Test func eachStatusWithCodesHasItsResponse() throws {
+    let contract = try Self.contract()
+    for route in Route.allCases {
+      let operation = try Self.operation(route, contract)
+      let coded = Set((operation["x-error-codes"]?.members ?? [:]).keys)
+      let answered = Set((operation["responses"]?.members ?? [:]).keys)
+      #expect(coded.subtracting(answered) == [], "\(route)")
+    }
+  }
+
+  @Test func parametersAreTheOnesThatAreTaken() async throws {
+    let contract = try Self.contract()
+    let schema = ResponseSchema(document: contract)
+    let client = try ServerProcess.shared.newTenant()
+    try await client.createTable("t", "id BIGINT").expect(201)
+    for route in Route.allCases {
+      let operation = try Self.operation(route, contract)
+      guard case .list(let parameters)? = operation["parameters"] else { continue }
+      for parameter in parameters.map(schema.resolve) where parameter["in"]?.text == "query" {
+        let name = try #require(parameter["name"]?.text)
+        let reply = try await Self.call(route, client, query: "?\(name)=")
+        #expect(reply.errorCode != "UNKNOWN_FIELD", "\(route) \(name)")
+      }
+    }
+  }
+
+  private static func call(
+    _ route: Route, _ client: APIClient, query: String = "", body: String = "{}"
+  ) async throws -> Reply {
+    let path = route.template.replacing("{table}", with: "t").replacing("{id}", with: "1")
+    let takesBody = [.createTable, .ingest, .query].contains(route)
+    return try await client.send(
+      route.method, path + query, takesBody ? Array(body.utf8) : [],
+      contentType: takesBody ? "application/json" : nil)
+  }
+
+  @Test func requestFieldsAreTheOnesThatAreTaken() async throws {
+    let contract = try Self.contract()
+    let schemas = try #require(contract["components"]?["schemas"])
+    let client = try ServerProcess.shared.newTenant()
+    try await client.createTable("t", "id BIGINT").expect(201)
+    for (route, name) in [
+      (Route.createTable, "CreateTableRequest"), (.ingest, "IngestRequest"),
+      (.query, "QueryRequest"),
+    ] {
+      let properties = try #require(schemas[name]?["properties"]).members.keys
+      #expect(properties.count > 3)
+      for property in properties {
+        let reply = try await Self.call(route, client, body: #"{"\#(property)": null}"#)
+        #expect(reply.errorCode != "UNKNOWN_FIELD", "\(name).\(property)")
+      }
+      let other = try await Self.call(route, client, body: #"{"no_such_field": null}"#)
+      #expect(other.errorCode == "UNKNOWN_FIELD")
+    }
+    for property in try #require(schemas["IngestRecord"]?["properties"]).members.keys {
+      let reply = try await Self.call(
+        .ingest, client, body: #"{"records": [{"\#(property)": null}]}"#)
+      #expect(reply.errorCode != "UNKNOWN_FIELD", "IngestRecord.\(property)")
+    }
+  }
+
+  @Test func answersAreAsTheContractSays() async throws {
+    let contract = try Self.contract()
+    let client = try ServerProcess.shared.newTenant()
+    var seen: Set<Route> = []
+    func hold(_ route: Route, _ reply: Reply, _ status: Int = 200) throws {
+      reply.expect(status)
+      let schema = ResponseSchema(document: contract)
+      let responses = try #require(try Self.operation(route, contract)["responses"])
+      let response = schema.resolve(try #require(responses[String(status)]))
+      let content = try #require(response["content"], "\(route)")
+      if status < 300 { seen.insert(route) }
+      guard let json = content["application/json"]?["schema"] else {
+        #expect(reply.header("Content-Type")?.hasPrefix("text/plain") == true, "\(route)")
+        return
+      }
+      let value = try #require(reply.json)
+      #expect(schema.faults(value, json) == [], "\(route): \(reply.text.prefix(500))")
+    }
+    let made = try await client.createTable(
+      "t", "id BIGINT", "at TIMESTAMPTZ", more: #", "event_time_column": "at""#)
+    try hold(.createTable, made, 201)
+    #expect(made.header("Location") == "/v1/tables/t")
+    try hold(
+      .ingest,
+      try await client.ingest(
+        "t", [("a", #"{"id": 1}"#), ("b", #"{"id": "x"}"#)], more: #", "on_error": "dead_letter""#))
+    let visible = try await client.ingestVisibly("t", key: "c", #"{"id": 2}"#)
+    try hold(.ingest, visible)
+    try hold(.query, try await client.query("FROM t"))
+    for (route, path) in [
+      (Route.health, "health"), (.ready, "ready"), (.metrics, "metrics"), (.version, "version"),
+      (.limits, "limits"), (.listTables, "tables?limit=1"), (.getTable, "tables/t"),
+      (.listSnapshots, "snapshots?limit=1"), (.lag, "lag"),
+      (.listDeadLetters, "dead-letters?limit=1"),
+      (.getSnapshot, "snapshots/\(visible["visible_snapshot_id"]?.integer ?? 0)"),
+    ] {
+      try hold(route, try await client.get("/v1/" + path))
+    }
+    for (route, path) in [
+      (Route.runCompaction, "compaction"), (.runRetention, "retention"),
+      (.runIntegrity, "integrity"),
+    ] {
+      try hold(route, try await client.post("/v1/\(path)/run"))
+    }
+    try hold(.createTable, try await client.createTable("t", "id BIGINT"), 409)
+    try hold(.query, try await client.query("FROM nosuch"), 404)
+    try hold(.deleteTable, try await client.delete("/v1/tables/t"))
+    #expect(seen == Set(Route.allCases))
+  }
+}
