@@ -20,7 +20,7 @@ def answer(request):
     for question in request["questions"]:
         moment = ""
         if question.get("snapshot") is not None:
-            moment = f" AT (VERSION => {question["snapshot"]})"
+            moment = f" AT (VERSION => {question['snapshot']})"
         source = rf'lake."{request["schema"]}"."\1"{moment}'
         sql = re.sub(r"\{table:(\w+)\}", source, question["sql"])
         results.append([list(row) for row in connection.execute(sql).fetchall()])
