@@ -18,9 +18,8 @@ def answer(request):
     connection.execute(f"ATTACH 'ducklake:sqlite:{request['catalog']}' AS lake (READ_ONLY)")
     results = []
     for question in request["questions"]:
-        moment = ""
-        if question.get("snapshot") is not None:
-            moment = f" AT (VERSION => {question['snapshot']})"
+        snapshot = question.get("snapshot")
+        moment = "" if snapshot is None else f" AT (VERSION => {snapshot})"
         source = rf'lake."{request["schema"]}"."\1"{moment}'
         sql = re.sub(r"\{table:(\w+)\}", source, question["sql"])
         results.append([list(row) for row in connection.execute(sql).fetchall()])

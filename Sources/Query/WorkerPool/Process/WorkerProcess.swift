@@ -134,7 +134,8 @@ final class WorkerProcess: Sendable {
     guard mkdir(path, 0o700) == 0 else { throw SandboxError(code: errno) }
     guard let user, geteuid() == 0, chown(path, user, user) != 0 else { return }
     let code = errno
-    // A container without that user: the folder stays ours, and the worker, which cannot enter it as
+    // A container without that user: the folder stays ours, and the worker, which cannot enter it
+    // as
     // another user, keeps ours too and reports the layer as off.
     if code == EINVAL || code == EPERM { return }
     rmdir(path)
