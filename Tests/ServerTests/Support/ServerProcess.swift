@@ -77,6 +77,8 @@ final class ServerProcess: Sendable {
   ) async throws -> ChildProcess {
     var environment = [
       "DUCKMESH_DATA_DIR": dataFolder, "DUCKMESH_HTTP_ADDR": "127.0.0.1:0",
+      // A busy machine may take its time; that a wait ends is tested where a test sets its length.
+      "DUCKMESH_VISIBILITY_TIMEOUT_MS": "60000", "DUCKMESH_CONSISTENCY_TIMEOUT_MS": "60000",
       "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
       "TMPDIR": (dataFolder as NSString).deletingLastPathComponent,
     ]

@@ -5,7 +5,7 @@ import Runtime
 import WorkerProtocol
 
 extension QueryRunContext {
-  /// The answer as a stream whose status is settled when the engine has accepted the statement.
+  /// The answer as a stream whose status is settled when the first row is there.
   func streamed(contentType: String) async throws(APIError) -> HTTPResponse {
     let answer = StreamedAnswer()
     let work = BackgroundWork { [self] in
@@ -15,16 +15,18 @@ extension QueryRunContext {
         answer.fail(error)
       }
     }
-    let first = await withTaskCancellationHandler {
-      await answer.next()
+    // The columns are known before the first row is computed; the status waits for that row, so that
+    // a statement that fails before it is still answered with its error.
+    let opening = await withTaskCancellationHandler {
+      await Self.opening(of: answer)
     } onCancel: {
       answer.abandon()
       work.cancel()
     }
-    switch first {
-    case .head: break
+    switch opening {
+    case .rows, .end: break
     case .failed(let error): throw APIError(error)
-    case nil, .rows, .end:
+    case nil, .head:
       work.cancel()
       throw APIError(QueryError.cancelled)
     }
@@ -32,10 +34,19 @@ extension QueryRunContext {
       status: 200, fields: fields(contentType: contentType),
       trailerNames: ["X-DuckMesh-Truncated", "X-DuckMesh-Row-Count"]
     ) { stream in
-      await Self.pump(answer, into: stream)
+      await Self.pump(answer, from: opening, into: stream)
       answer.abandon()
       work.cancel()
     }
+  }
+
+  /// The first event that is not the columns.
+  private static func opening(of answer: StreamedAnswer) async -> StreamedAnswer.Event? {
+    while let event = await answer.next() {
+      if case .head = event { continue }
+      return event
+    }
+    return nil
   }
 
   private func fields(contentType: String) -> [HTTPResponse.Field] {
@@ -51,10 +62,13 @@ extension QueryRunContext {
 
   /// An error in mid-stream ends the connection without the final chunk, so that no client takes
   /// part of an answer for the whole.
-  private static func pump(_ answer: StreamedAnswer, into stream: ResponseStream) async {
-    while let event = await answer.next() {
+  private static func pump(
+    _ answer: StreamedAnswer, from opening: StreamedAnswer.Event?, into stream: ResponseStream
+  ) async {
+    var next = opening
+    while let event = next {
       switch event {
-      case .head: continue
+      case .head: break
       case .rows(let bytes):
         guard await stream.write(bytes) else { return }
       case .end(let end):
@@ -67,6 +81,7 @@ extension QueryRunContext {
         stream.abort()
         return
       }
+      next = await answer.next()
     }
     stream.abort()
   }
