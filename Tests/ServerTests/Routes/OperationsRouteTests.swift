@@ -31,8 +31,8 @@ import Testing
       ("json_nesting", 64), ("listed_violations", 100), ("sql_bytes", 256 << 10),
       ("row_limit", 10_000), ("maximum_row_limit", 1_000_000),
       ("buffered_result_bytes", 64 << 20), ("timeout_ms", 30_000),
-      ("maximum_timeout_ms", 300_000), ("consistency_timeout_ms", 5_000),
-      ("visibility_timeout_ms", 5_000), ("waiting_queries_per_tenant", 256),
+      ("maximum_timeout_ms", 300_000), ("consistency_timeout_ms", 60_000),
+      ("visibility_timeout_ms", 60_000), ("waiting_queries_per_tenant", 256),
     ] as [(String, Int64)] {
       #expect(limits[name]?.integer == value, "\(name)")
     }
