@@ -15,8 +15,8 @@ extension QueryRunContext {
         answer.fail(error)
       }
     }
-    // The columns are known before the first row is computed; the status waits for that row, so that
-    // a statement that fails before it is still answered with its error.
+    // The columns are known before the first row is computed; the status waits for that row, so
+    // that a statement that fails before it is still answered with its error.
     let opening = await withTaskCancellationHandler {
       await Self.opening(of: answer)
     } onCancel: {
