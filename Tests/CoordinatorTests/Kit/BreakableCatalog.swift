@@ -54,6 +54,16 @@ extension BreakableCatalog: CommitCatalog {
   ) async throws(CatalogError) -> LeaseEpoch? {
     try await inner.leaseTable(table, owner: owner, leaseMs: leaseMs)
   }
+
+  func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(merge)
+  }
+
+  func releaseTable(
+    _ table: TableID, owner: OwnerID, epoch: LeaseEpoch
+  ) async throws(CatalogError) {
+    try await inner.releaseTable(table, owner: owner, epoch: epoch)
+  }
 }
 
 extension BreakableCatalog: TableCatalog {
@@ -103,6 +113,12 @@ extension BreakableCatalog: SnapshotCatalog {
 
   func snapshot(at time: Timestamp, tenant: TenantID) async throws(CatalogError) -> SnapshotRecord {
     try await inner.snapshot(at: time, tenant: tenant)
+  }
+
+  func watermarks(
+    after snapshot: SnapshotID
+  ) async throws(CatalogError) -> [TenantWatermark] {
+    try await inner.watermarks(after: snapshot)
   }
 
   func snapshots(
