@@ -19,6 +19,12 @@ extension Coordinator {
     wakeUp.notify()
   }
 
+  /// Whether this coordinator has the tenant's lease, as far as it knows.
+  package func holds(_ tenant: TenantID) -> Bool {
+    let now = instant
+    return state.withLock { $0.share.holds(tenant, now: now) }
+  }
+
   /// A commit became known, perhaps another coordinator's.
   package func committed(tenant: TenantID, watermark: BarrierState.Watermark) {
     let now = instant

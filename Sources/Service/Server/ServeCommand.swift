@@ -53,7 +53,8 @@ package enum ServeCommand {
       configuration: configuration, folder: folder, executable: executablePath(), logger: logger)
     let group = ServiceGroup(
       services: composition.services,
-      gracePeriod: .milliseconds(configuration.limits.server.shutdownGraceMs),
+      gracePeriod: .milliseconds(
+        configuration.limits.server.drainDelayMs + configuration.limits.server.shutdownGraceMs),
       observer: { event in log(event, logger) })
     do {
       try await group.run(until: shutdown)

@@ -43,7 +43,13 @@ struct IngestHandler: Sendable {
       do throws(EdgeError) {
         parsed = try parser.parse(request.body, for: table.ingest)
       } catch {
+        if error.dependsOnTable, try await isStale(table, name: name, tenant) { continue }
         throw APIError(error)
+      }
+      if parsed.violationCount > 0, parsed.onError == .reject,
+        try await isStale(table, name: name, tenant)
+      {
+        continue
       }
       let outcome = try await publish(parsed, table: table, tenant: tenant, context: context)
       switch outcome {
@@ -58,6 +64,17 @@ struct IngestHandler: Sendable {
       }
     }
     throw .unavailable("table")
+  }
+
+  /// Whether the catalog has another table by now than the one that a request was checked against:
+  /// what another process has changed must not be held against the request.
+  private func isStale(
+    _ table: DirectoryTable, name: String, _ tenant: TenantRecord
+  ) async throws(APIError) -> Bool {
+    guard let current = try await services.directory.currentTable(named: name, of: tenant) else {
+      return true
+    }
+    return !current.isSame(as: table)
   }
 
   private func publish(
@@ -80,8 +97,9 @@ struct IngestHandler: Sendable {
       run: EventRun(
         table: table.record.id, schemaVersion: table.record.schemaVersion,
         traceID: context.traceID, records: eventRecords(parsed)))
+    guard let publisher = services.publisher else { throw .roleNotServed([.api]) }
     do {
-      return try await services.publisher.publish(submission)
+      return try await publisher.publish(submission)
     } catch {
       throw APIError(error)
     }

@@ -10,7 +10,7 @@ extension QueryRunContext {
     let answer = StreamedAnswer()
     let work = BackgroundWork { [self] in
       do throws(QueryError) {
-        finish(try await services.queries.run(request, at: target, output: answer))
+        finish(try await queries.run(request, at: target, output: answer))
       } catch {
         answer.fail(error)
       }

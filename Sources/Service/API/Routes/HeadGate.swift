@@ -9,8 +9,10 @@ struct HeadGate: Sendable {
   private let authenticator: Authenticator
   private let origins: OriginGuard
   private let limits: Limits
+  private let roles: Set<ServerRole>
 
   init(_ configuration: ServerConfiguration) {
+    roles = configuration.roles
     authenticator = Authenticator(configuration)
     origins = OriginGuard(configuration)
     limits = configuration.limits
@@ -32,6 +34,9 @@ struct HeadGate: Sendable {
   ) throws(APIError) -> RequestContext {
     try origins.check(head)
     let match = try router.match(head)
+    guard !roles.isDisjoint(with: match.route.roles) else {
+      throw .roleNotServed(match.route.roles)
+    }
     var identity: Identity?
     switch match.route.access {
     case .open: break
