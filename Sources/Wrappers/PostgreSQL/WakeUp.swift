@@ -8,7 +8,8 @@ final class WakeUp: Sendable {
   /// Nil when the process has no descriptors left.
   init?() {
     var ends: [Int32] = [-1, -1]
-    guard pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { return nil }
+    let kind = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+    guard socketpair(AF_UNIX, Int32(kind), 0, &ends) == 0 else { return nil }
     descriptor = ends[0]
     writingEnd = ends[1]
   }
@@ -19,7 +20,7 @@ final class WakeUp: Sendable {
   }
 
   func signal() {
-    // A full pipe is readable all the same.
+    // A full buffer is readable all the same.
     var byte: UInt8 = 1
     _ = write(writingEnd, &byte, 1)
   }
