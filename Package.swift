@@ -85,9 +85,13 @@ let package = Package(
     // Ring 3, the lake: seams, their backends, and who writes it.
     swiftTarget("Catalog", in: "Lake", ["Model", "Consistency", "Runtime"]),
     swiftTarget("ObjectStore", in: "Lake", ["Model", "Runtime"]),
+    swiftTarget("LakeTables", in: "Lake", ["Model"]),
     swiftTarget(
       "SQLiteStore", in: "Lake",
-      ["Model", "Consistency", "Catalog", "IngestBus", "SQLite", "Runtime"]),
+      ["Model", "Consistency", "Catalog", "IngestBus", "LakeTables", "SQLite", "Runtime"]),
+    swiftTarget(
+      "PostgreSQLStore", in: "Lake",
+      ["Model", "Consistency", "Catalog", "IngestBus", "LakeTables", "PostgreSQL", "Runtime"]),
     swiftTarget(
       "Coordinator", in: "Lake",
       [
@@ -146,14 +150,15 @@ let package = Package(
     tests(
       "StoreConformanceTests",
       [
-        "SQLiteStore", "Catalog", "IngestBus", "Consistency", "ObjectStore", "Model", "Runtime",
-        "SQLite", "Zstd",
+        "SQLiteStore", "Catalog", "IngestBus", "Consistency", "LakeTables", "ObjectStore", "Model",
+        "Runtime", "SQLite", "Zstd",
       ]),
     tests(
       "CoordinatorTests",
       [
-        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "ObjectStore", "DuckDB", "Query",
-        "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime", "Observability",
+        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore", "DuckDB",
+        "Query", "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime",
+        "Observability",
       ]),
     tests(
       "QueryWorkerTests",
