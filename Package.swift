@@ -48,6 +48,7 @@ let package = Package(
     // Ring 1: C libraries, and shims for what Swift cannot call.
     systemLibrary("CDuckDB"),
     systemLibrary("CSQLite", package: "sqlite3"),
+    systemLibrary("CPostgreSQL", package: "libpq"),
     systemLibrary("CMicroHTTPD", package: "libmicrohttpd"),
     systemLibrary("CCrypto", package: "libcrypto"),
     systemLibrary("CZstd", package: "libzstd"),
@@ -61,6 +62,7 @@ let package = Package(
     // Ring 2: exactly one Swift wrapper per C library, free of domain words.
     swiftTarget("DuckDB", in: "Wrappers", ["CDuckDB"]),
     swiftTarget("SQLite", in: "Wrappers", ["CSQLite"]),
+    swiftTarget("PostgreSQL", in: "Wrappers", ["CPostgreSQL", "Runtime"]),
     swiftTarget("HTTPServer", in: "Wrappers", ["CMicroHTTPD"]),
     swiftTarget("HTTPClient", in: "Wrappers", ["CCurl"]),
     swiftTarget("SimdJSON", in: "Wrappers", ["CSimdJSON"]),
@@ -92,6 +94,11 @@ let package = Package(
     swiftTarget(
       "PostgreSQLStore", in: "Lake",
       ["Model", "Consistency", "Catalog", "IngestBus", "LakeTables", "PostgreSQL", "Runtime"]),
+    swiftTarget(
+      "PostgreSQLStore", in: "Lake",
+      [
+        "Model", "Consistency", "Catalog", "IngestBus", "PostgreSQL", "Runtime", "Observability",
+      ]),
     swiftTarget(
       "Coordinator", in: "Lake",
       [
@@ -140,8 +147,12 @@ let package = Package(
     program("duckmesh", ["Coordinator", "Server", "QueryWorker", "Runtime"]),
     program("duckmeshctl", ["ControlTool"]),
 
-    // Tests, in the same order.
+    // Tests, in the same order, and what several of them share.
+    .target(
+      name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     tests("WrapperTests", ["SQLite", "Digest", "Zstd", "Zlib", "HTTPClient"]),
+    tests("PostgreSQLTests", ["PostgreSQL", "Runtime", "TestSupport"]),
     tests("DuckDBTests", ["DuckDB", "Rendering"]),
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),

@@ -1,0 +1,1 @@
+// The bus and the catalog on PostgreSQL.

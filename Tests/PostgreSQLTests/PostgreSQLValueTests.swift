@@ -1,0 +1,2 @@
+import PostgreSQL
+import Testing
