@@ -93,11 +93,9 @@ let package = Package(
       ["Model", "Consistency", "Catalog", "IngestBus", "LakeTables", "SQLite", "Runtime"]),
     swiftTarget(
       "PostgreSQLStore", in: "Lake",
-      ["Model", "Consistency", "Catalog", "IngestBus", "LakeTables", "PostgreSQL", "Runtime"]),
-    swiftTarget(
-      "PostgreSQLStore", in: "Lake",
       [
-        "Model", "Consistency", "Catalog", "IngestBus", "PostgreSQL", "Runtime", "Observability",
+        "Model", "Consistency", "Catalog", "IngestBus", "LakeTables", "PostgreSQL", "Runtime",
+        "Observability",
       ]),
     swiftTarget(
       "Coordinator", in: "Lake",
