@@ -24,7 +24,7 @@ extension SQLFunction {
       tenants BIGINT[], record_counts BIGINT[], byte_counts BIGINT[], bodies BYTEA[],
       table_tenants INTEGER[], table_ids BIGINT[], table_versions BIGINT[],
       request_tables INTEGER[], record_keys UUID[], record_contents BIGINT[],
-      record_requests INTEGER[], p_now BIGINT,
+      record_requests INTEGER[], clock_override BIGINT,
       OUT old_heads BIGINT[], OUT new_heads BIGINT[], OUT outcomes INTEGER[],
       OUT conflicts INTEGER[], OUT duplicates INTEGER[], OUT duplicate_tokens BIGINT[])
     LANGUAGE plpgsql AS $$
@@ -45,7 +45,7 @@ extension SQLFunction {
           SELECT tenant_id, head FROM duckmesh_head WHERE tenant_id = ANY (tenants)
           ORDER BY tenant_id FOR NO KEY UPDATE) AS locked USING (tenant_id);
       END IF;
-      now_microseconds := \(now.name)(p_now);
+      now_microseconds := \(now.name)(clock_override);
       today := now_microseconds / 86400000000;
 
       SELECT array_agg(
@@ -76,7 +76,8 @@ extension SQLFunction {
           SELECT tenant_id, old_heads[place] + 1, new_heads[place], records, bytes,
             now_microseconds, body
           FROM unnest(tenants, record_counts, byte_counts, bodies)
-            WITH ORDINALITY AS batch(tenant_id, records, bytes, body, place);
+            WITH ORDINALITY AS batch(tenant_id, records, bytes, body, place)
+          WHERE records > 0;
           UPDATE duckmesh_head AS head SET head = batch.head
           FROM unnest(tenants, new_heads) AS batch(tenant_id, head)
           WHERE head.tenant_id = batch.tenant_id;
@@ -90,39 +91,45 @@ extension SQLFunction {
         published.duplicate_tokens
       INTO new_heads, outcomes, conflicts, duplicates, duplicate_tokens
       FROM \(publishLookingUp.name)(
-        tenants, byte_counts, bodies, table_tenants, table_ids, table_outcomes, request_tables,
-        record_keys, record_contents, record_requests, old_heads, now_microseconds) AS published;
+        tenants, record_counts, byte_counts, bodies, table_tenants, table_ids, table_outcomes,
+        request_tables, record_keys, record_contents, record_requests, old_heads,
+        now_microseconds) AS published;
     END $$
     """)
 
   /// The general ways, under the locks that `publish` holds.
+  ///
+  /// No join but by index: publishing connections have hash and merge joins switched off, for the
+  /// sake of the plans that are made while the tables are empty.
   private static let publishLookingUp = SQLFunction(
     "publish_looking_up",
     """
     (
-      tenants BIGINT[], byte_counts BIGINT[], bodies BYTEA[], table_tenants INTEGER[],
-      table_ids BIGINT[], table_outcomes INTEGER[], request_tables INTEGER[], record_keys UUID[],
-      record_contents BIGINT[], record_requests INTEGER[], old_heads BIGINT[],
-      now_microseconds BIGINT,
+      tenants BIGINT[], record_counts BIGINT[], byte_counts BIGINT[], bodies BYTEA[],
+      table_tenants INTEGER[], table_ids BIGINT[], table_outcomes INTEGER[],
+      request_tables INTEGER[], record_keys UUID[], record_contents BIGINT[],
+      record_requests INTEGER[], old_heads BIGINT[], now_microseconds BIGINT,
       OUT new_heads BIGINT[], OUT outcomes INTEGER[], OUT conflicts INTEGER[],
       OUT duplicates INTEGER[], OUT duplicate_tokens BIGINT[])
     LANGUAGE plpgsql AS $$
     DECLARE
       today BIGINT := now_microseconds / 86400000000;
-      dropped INTEGER[];
+      found RECORD;
+      skipped_places INTEGER[];
+      batch_start BIGINT := 0;
     BEGIN
       SELECT array_agg(table_outcomes[request_table] ORDER BY place) INTO outcomes
-      FROM unnest(request_tables) WITH ORDINALITY AS request(request_table, place);
+      FROM unnest(request_tables) WITH ORDINALITY AS asked(request_table, place);
       IF (SELECT count(DISTINCT key) FROM unnest(record_keys) AS key)
         < cardinality(record_keys) THEN
         SELECT walked.new_heads, walked.outcomes, walked.conflicts, walked.duplicates,
-          walked.duplicate_tokens
-        INTO new_heads, outcomes, conflicts, duplicates, duplicate_tokens
+          walked.duplicate_tokens, walked.skipped_places
+        INTO new_heads, outcomes, conflicts, duplicates, duplicate_tokens, skipped_places
         FROM \(publishOneByOne.name)(
           table_tenants, table_ids, request_tables, record_keys, record_contents, record_requests,
           outcomes, old_heads, today) AS walked;
       ELSE
-        WITH found AS (
+        WITH looked_up AS (
           SELECT record.key, record.content, record.request, record.place::INTEGER AS place,
             present.token, present.content <> record.content AS differs
           FROM unnest(record_keys, record_contents, record_requests)
@@ -132,58 +139,68 @@ extension SQLFunction {
             SELECT stored.token, stored.content FROM duckmesh_key AS stored
             WHERE stored.key = record.key OFFSET 0) AS present ON TRUE),
         judged AS (
-          SELECT request,
-            (min(place) FILTER (WHERE differs) - min(place) + 1)::INTEGER AS conflict
-          FROM found GROUP BY request),
-        placed AS (
-          SELECT found.*, table_tenants[request_tables[found.request]] AS tenant,
-            outcomes[found.request] <> 0 OR judged.conflict IS NOT NULL AS is_refused
-          FROM found JOIN judged USING (request)),
+          SELECT *, table_tenants[request_tables[request]] AS tenant,
+            (min(place) FILTER (WHERE differs) OVER of_request - min(place) OVER of_request + 1
+            )::INTEGER AS conflict
+          FROM looked_up WINDOW of_request AS (PARTITION BY request)),
+        kept AS (
+          SELECT *, outcomes[request] <> 0 OR conflict IS NOT NULL AS is_refused FROM judged),
         numbered AS (
           SELECT *, count(*) FILTER (WHERE token IS NULL AND NOT is_refused)
             OVER (PARTITION BY tenant ORDER BY place) AS number
-          FROM placed),
+          FROM kept),
         inserted AS (
           INSERT INTO duckmesh_key(key, token, content, table_id, day)
           SELECT key, old_heads[tenant] + number, content,
             table_ids[request_tables[request]], today
           FROM numbered WHERE token IS NULL AND NOT is_refused),
-        heads AS (
-          SELECT tenant, max(number) AS count FROM numbered GROUP BY tenant)
+        advanced AS (
+          SELECT tenant, max(number) AS count FROM numbered GROUP BY tenant),
+        refused AS (
+          SELECT request, min(conflict) AS conflict FROM numbered
+          WHERE outcomes[request] = 0 AND conflict IS NOT NULL GROUP BY request)
         SELECT
-          (SELECT array_agg(old_heads[tenant] + count ORDER BY tenant) FROM heads),
-          (SELECT array_agg(CASE WHEN outcomes[request] = 0 AND conflict IS NOT NULL THEN 3
-            ELSE outcomes[request] END ORDER BY request) FROM judged),
-          (SELECT array_agg(conflict ORDER BY request) FROM judged),
-          (SELECT array_agg(place ORDER BY place) FROM numbered
-            WHERE token IS NOT NULL AND NOT is_refused),
-          (SELECT array_agg(token ORDER BY place) FROM numbered
-            WHERE token IS NOT NULL AND NOT is_refused)
-        INTO new_heads, outcomes, conflicts, duplicates, duplicate_tokens;
+          (SELECT array_agg(tenant ORDER BY tenant) FROM advanced) AS advanced_tenants,
+          (SELECT array_agg(count ORDER BY tenant) FROM advanced) AS advanced_counts,
+          (SELECT array_agg(request ORDER BY request) FROM refused) AS refused_requests,
+          (SELECT array_agg(conflict ORDER BY request) FROM refused) AS refused_conflicts,
+          array_agg(place ORDER BY place) FILTER (WHERE token IS NOT NULL AND NOT is_refused)
+            AS duplicates,
+          array_agg(token ORDER BY place) FILTER (WHERE token IS NOT NULL AND NOT is_refused)
+            AS duplicate_tokens,
+          array_agg(place ORDER BY place) FILTER (WHERE token IS NOT NULL OR is_refused)
+            AS skipped_places
+        INTO found FROM numbered;
+        new_heads := old_heads;
+        FOR place IN 1 .. coalesce(cardinality(found.advanced_tenants), 0) LOOP
+          new_heads[found.advanced_tenants[place]] :=
+            new_heads[found.advanced_tenants[place]] + found.advanced_counts[place];
+        END LOOP;
+        conflicts := array_fill(NULL::INTEGER, ARRAY[cardinality(request_tables)]);
+        FOR place IN 1 .. coalesce(cardinality(found.refused_requests), 0) LOOP
+          outcomes[found.refused_requests[place]] := 3;
+          conflicts[found.refused_requests[place]] := found.refused_conflicts[place];
+        END LOOP;
+        duplicates := found.duplicates;
+        duplicate_tokens := found.duplicate_tokens;
+        skipped_places := found.skipped_places;
       END IF;
 
-      INSERT INTO duckmesh_segment(tenant_id, first_token, last_token, record_count, byte_count,
-        published_at, skipped, body)
-      SELECT tenants[batch.tenant], old_heads[batch.tenant] + 1, new_heads[batch.tenant],
-        batch.records, byte_counts[batch.tenant], now_microseconds, batch.skipped,
-        bodies[batch.tenant]
-      FROM (
-        SELECT tenant, count(*) AS records,
-          array_agg(position ORDER BY position) FILTER (WHERE is_skipped) AS skipped
-        FROM (
-          SELECT tenant, is_skipped,
-            (row_number() OVER (PARTITION BY tenant ORDER BY place) - 1)::INTEGER AS position
-          FROM (
-            SELECT record.place, table_tenants[request_tables[record.request]] AS tenant,
-              outcomes[record.request] <> 0 OR duplicate.place IS NOT NULL AS is_skipped
-            FROM unnest(record_requests) WITH ORDINALITY AS record(request, place)
-            LEFT JOIN unnest(duplicates) AS duplicate(place) ON duplicate.place = record.place
-          ) AS marked) AS positioned
-        GROUP BY tenant) AS batch
-      WHERE new_heads[batch.tenant] > old_heads[batch.tenant];
-      UPDATE duckmesh_head AS head SET head = batch.new_head
-      FROM unnest(tenants, old_heads, new_heads) AS batch(tenant_id, old_head, new_head)
-      WHERE head.tenant_id = batch.tenant_id AND batch.new_head > batch.old_head;
+      FOR batch IN 1 .. cardinality(tenants) LOOP
+        -- A tenant with nothing new gets no segment.
+        IF new_heads[batch] > old_heads[batch] THEN
+          INSERT INTO duckmesh_segment(tenant_id, first_token, last_token, record_count,
+            byte_count, published_at, skipped, body)
+          VALUES (tenants[batch], old_heads[batch] + 1, new_heads[batch], record_counts[batch],
+            byte_counts[batch], now_microseconds,
+            (SELECT array_agg((skipped - batch_start - 1)::INTEGER ORDER BY skipped)
+              FROM unnest(skipped_places) AS skipped
+              WHERE skipped > batch_start AND skipped <= batch_start + record_counts[batch]),
+            bodies[batch]);
+          UPDATE duckmesh_head SET head = new_heads[batch] WHERE tenant_id = tenants[batch];
+        END IF;
+        batch_start := batch_start + record_counts[batch];
+      END LOOP;
     END $$
     """)
 
@@ -194,7 +211,7 @@ extension SQLFunction {
       table_tenants INTEGER[], table_ids BIGINT[], request_tables INTEGER[], record_keys UUID[],
       record_contents BIGINT[], record_requests INTEGER[], INOUT outcomes INTEGER[],
       old_heads BIGINT[], today BIGINT, OUT new_heads BIGINT[], OUT conflicts INTEGER[],
-      OUT duplicates INTEGER[], OUT duplicate_tokens BIGINT[])
+      OUT duplicates INTEGER[], OUT duplicate_tokens BIGINT[], OUT skipped_places INTEGER[])
     LANGUAGE plpgsql AS $$
     DECLARE
       place INTEGER := 1;
@@ -245,6 +262,9 @@ extension SQLFunction {
         END IF;
         place := place + 1;
       END LOOP;
+      SELECT array_agg(record.place ORDER BY record.place) INTO skipped_places
+      FROM unnest(record_requests) WITH ORDINALITY AS record(request, place)
+      WHERE outcomes[record.request] <> 0 OR record.place = ANY (duplicates);
     END $$
     """)
 

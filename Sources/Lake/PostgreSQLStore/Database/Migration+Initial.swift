@@ -111,7 +111,10 @@ extension Migration {
       tenant_id BIGINT NOT NULL, snapshot_id BIGINT NOT NULL, watermark BIGINT NOT NULL,
       PRIMARY KEY (tenant_id, snapshot_id))
     """,
-    "CREATE INDEX duckmesh_watermark_snapshot ON duckmesh_watermark(snapshot_id)",
+    """
+    CREATE INDEX duckmesh_watermark_snapshot ON duckmesh_watermark(snapshot_id)
+      INCLUDE (tenant_id, watermark)
+    """,
     """
     CREATE TABLE duckmesh_ledger(
       tenant_id BIGINT NOT NULL, table_id BIGINT NOT NULL, snapshot_id BIGINT NOT NULL,

@@ -1,1 +1,0 @@
-// The bus and the catalog on PostgreSQL.
