@@ -24,7 +24,8 @@ import Testing
     _ share: inout ClaimShare, _ tenants: ClosedRange<Int64>, until milliseconds: Int = 3_000
   ) {
     for tenant in tenants {
-      share.obtained(TenantID(tenant), epoch: LeaseEpoch(1), until: at(milliseconds))
+      share.obtained(
+        TenantID(tenant), epoch: LeaseEpoch(1), now: at(0), leaseMs: milliseconds)
     }
   }
 
@@ -119,6 +120,17 @@ import Testing
     #expect(share.holds(TenantID(1), now: at(3_500)) && !share.holds(TenantID(2), now: at(3_500)))
     share.lost(TenantID(1))
     #expect(!share.holds(TenantID(1), now: at(0)))
+  }
+
+  @Test func aClaimOfWhatIsHeldIsSureOfHalfALeaseOnly() {
+    var share = share(live: 2, active: 2)
+    take(&share, 1...2)
+    share.obtained(TenantID(1), epoch: LeaseEpoch(1), now: at(1_000), leaseMs: 3_000)
+    share.obtained(TenantID(2), epoch: LeaseEpoch(2), now: at(1_000), leaseMs: 3_000)
+    #expect(share.holds(TenantID(1), now: at(2_999)) && !share.holds(TenantID(1), now: at(3_000)))
+    #expect(share.holds(TenantID(2), now: at(3_999)))
+    share.obtained(TenantID(1), epoch: LeaseEpoch(1), now: at(2_000), leaseMs: 3_000)
+    #expect(share.holds(TenantID(1), now: at(3_499)) && !share.holds(TenantID(1), now: at(3_500)))
   }
 
   @Test func aLastingExcessIsGivenBackButNothingThatIsFlying() {

@@ -90,9 +90,11 @@ struct ShareSimulation {
     if let lease = leases[tenant], lease.until > now, lease.owner != coordinator {
       return share.heldElsewhere(TenantID(tenant), until: lease.until)
     }
-    let epoch = leases[tenant]?.epoch.next ?? LeaseEpoch(1)
+    let isOwn = leases[tenant].map { $0.until > now } ?? false
+    let known = leases[tenant]?.epoch ?? LeaseEpoch(0)
+    let epoch = isOwn ? known : known.next
     leases[tenant] = Lease(owner: coordinator, epoch: epoch, until: until)
-    share.obtained(TenantID(tenant), epoch: epoch, until: until)
+    share.obtained(TenantID(tenant), epoch: epoch, now: now, leaseMs: Self.leaseMs)
     oldest[tenant] = now
   }
 }

@@ -76,7 +76,17 @@ package struct ClaimShare: Sendable {
     leases[tenant].map { $0.until > now } ?? false
   }
 
-  package mutating func obtained(_ tenant: TenantID, epoch: LeaseEpoch, until: Timestamp) {
+  /// A claim was granted.
+  ///
+  /// - Parameter now: from before the claim was sent. A lease that was held already may be used as
+  ///   it is while more than half of its time is left, so that half is what is sure then.
+  package mutating func obtained(
+    _ tenant: TenantID, epoch: LeaseEpoch, now: Timestamp, leaseMs: Int
+  ) {
+    var until = now.adding(milliseconds: leaseMs)
+    if let known = leases[tenant], known.epoch == epoch {
+      until = max(known.until, now.adding(milliseconds: leaseMs / 2))
+    }
     leases[tenant] = Lease(epoch: epoch, until: until)
     foreign[tenant] = nil
     ceded[tenant] = nil

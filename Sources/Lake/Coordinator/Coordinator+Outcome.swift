@@ -8,7 +8,7 @@ import Runtime
 extension Coordinator {
   func claim(_ tenants: [TenantID]) async throws(EnvironmentFailure) -> [TenantClaim] {
     // From before the call, so that we never believe a lease longer than it holds.
-    let until = instant.adding(milliseconds: options.leaseMs)
+    let asked = instant
     let claims: [TenantClaim]
     do {
       claims = try await bus.claimBatch(
@@ -18,7 +18,8 @@ extension Coordinator {
     }
     state.withLock { state in
       for claim in claims {
-        state.share.obtained(claim.tenant, epoch: claim.epoch, until: until)
+        state.share.obtained(
+          claim.tenant, epoch: claim.epoch, now: asked, leaseMs: options.leaseMs)
       }
     }
     return claims

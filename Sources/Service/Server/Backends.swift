@@ -4,7 +4,6 @@ import Configuration
 import IngestBus
 import Model
 import ObjectStore
-import Observability
 import Runtime
 
 /// What stands behind the seams.
@@ -23,16 +22,14 @@ struct Backends {
   var isShared: Bool { signals != nil }
 
   static func open(
-    _ configuration: ServerConfiguration, folder: DataFolder, clock: any MonotonicClock,
-    logger: Logger
+    _ configuration: ServerConfiguration, folder: DataFolder, clock: any MonotonicClock
   ) async throws -> Backends {
     switch configuration.catalog {
     case .embedded:
       try embedded(store: store(configuration, folder: folder), folder: folder, clock: clock)
     case .postgreSQL(let location):
       try await postgreSQL(
-        location, store: store(configuration, folder: folder), configuration, clock: clock,
-        logger: logger)
+        location, store: store(configuration, folder: folder), configuration, clock: clock)
     }
   }
 

@@ -31,7 +31,7 @@ struct Composition {
         logger: logger, clock: clock))
     let limits = configuration.limits
     let backends = try await Backends.open(
-      configuration, folder: folder, clock: clock, logger: logger)
+      configuration, folder: folder, clock: clock)
     let parts = try Parts(
       backends, configuration, folder: folder, executable: executable, clock: clock,
       metrics: metrics, logger: logger)
