@@ -159,8 +159,8 @@ let package = Package(
     tests(
       "StoreConformanceTests",
       [
-        "SQLiteStore", "Catalog", "IngestBus", "Consistency", "LakeTables", "ObjectStore", "Model",
-        "Runtime", "SQLite", "Zstd",
+        "SQLiteStore", "PostgreSQLStore", "Catalog", "IngestBus", "Consistency", "LakeTables",
+        "ObjectStore", "Model", "Runtime", "SQLite", "PostgreSQL", "TestSupport", "Zstd",
       ]),
     tests(
       "CoordinatorTests",

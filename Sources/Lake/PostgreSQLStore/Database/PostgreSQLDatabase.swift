@@ -14,7 +14,7 @@ package final class PostgreSQLDatabase: Sendable {
   let general: PostgreSQLPool
   let maintenance: PostgreSQLPool
   /// Nil but in tests: the database's own clock is the only one that leases and snapshots know.
-  private let clock: CatalogClock?
+  let clock: CatalogClock?
 
   /// Opens the catalog and, unless the options forbid it, brings it to the present version.
   ///
@@ -115,5 +115,11 @@ extension PostgreSQLOptions {
       acquireTimeoutMs: acquireTimeoutMs, connectTimeoutMs: connectTimeoutMs,
       statementTimeoutMs: statementTimeoutMs, lockTimeoutMs: lockTimeoutMs,
       settings: [("search_path", searchPath)] + settings)
+  }
+}
+
+extension PostgreSQLCatalog {
+  package init(database: PostgreSQLDatabase) {
+    self.init(pool: database.general, clock: database.clock)
   }
 }
