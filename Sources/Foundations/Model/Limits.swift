@@ -14,8 +14,8 @@ package struct Limits: Sendable, Equatable {
 
   /// A process's way to PostgreSQL.
   package struct Catalog: Sendable, Equatable {
-    package var connections = 16
-    package var waitingCalls = 4_096
+    package var connections = 8
+    package var waitingCalls = 1_024
     package var acquireTimeoutMs = 5_000
     package var connectTimeoutMs = 5_000
     package var statementTimeoutMs = 10_000

@@ -102,7 +102,7 @@ extension Setting {
 
   private static let catalogLimits = [
     count(
-      "DUCKMESH_CATALOG_CONNECTIONS", \.catalog.connections, 2...1_000,
+      "DUCKMESH_CATALOG_CONNECTIONS", \.catalog.connections, 3...1_000,
       "Connections of this process to PostgreSQL, beside one that listens."),
     count(
       "DUCKMESH_CATALOG_WAITING_CALLS", \.catalog.waitingCalls, 1...1_000_000,
