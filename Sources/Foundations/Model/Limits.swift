@@ -108,6 +108,7 @@ package struct Limits: Sendable, Equatable {
     package var retentionIntervalSeconds = 60
     /// From the moment a file is unreferenced to its deletion.
     package var deletionGraceSeconds = 600
+    package var backupWindowSeconds = 0
     package var keepAllSeconds = 3_600
     package var keepMinutelySeconds = 86_400
     package var keepHourlySeconds = 30 * 86_400

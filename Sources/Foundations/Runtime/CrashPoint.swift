@@ -31,6 +31,8 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   case expiryAfterCommit = "expiry-after-commit"
   /// Files are deleted and still scheduled.
   case expiryAfterDelete = "expiry-after-delete"
+  /// A restored catalog is adopted; the object store does not know.
+  case insideAdoption = "inside-adoption"
 
   package static let variable = "DUCKMESH_CRASH_POINT"
   package static let enablingVariable = "DUCKMESH_ENABLE_CRASH_POINTS"

@@ -8,18 +8,25 @@ package struct TenantFence: Sendable, Equatable {
   package let from: VisibilityToken
   /// The watermark that the commit establishes.
   package let to: VisibilityToken
+  /// How many of the tokens in between are void.
+  package let voided: Int64
 
-  package init(tenant: TenantID, epoch: LeaseEpoch, from: VisibilityToken, to: VisibilityToken) {
+  package init(
+    tenant: TenantID, epoch: LeaseEpoch, from: VisibilityToken, to: VisibilityToken,
+    voided: Int64 = 0
+  ) {
     self.tenant = tenant
     self.epoch = epoch
     self.from = from
     self.to = to
+    self.voided = voided
   }
 }
 
 /// What became of one table's events in one commit.
 ///
-/// The counts together are the events of that table with tokens in `fence.from + 1 … fence.to`.
+/// The counts together are the events of that table with tokens in `fence.from + 1 … fence.to`; void
+/// tokens have none.
 package struct LedgerCounts: Sendable, Equatable {
   package var inserted: Int64
   package var superseded: Int64
@@ -65,14 +72,19 @@ package enum CommitRules {
   /// - Parameters:
   ///   - watermark: the tenant's committed watermark.
   ///   - head: the tenant's last issued token.
+  ///   - voids: the tenant's void tokens.
   ///   - ledger: what the commit says became of the events, summed over the tenant's tables.
   ///   - fileRows: rows in the files the commit adds for the tenant.
   package static func check(
     _ fence: TenantFence, owner: OwnerID, lease: LeaseState, watermark: VisibilityToken,
-    head: VisibilityToken, ledger: LedgerCounts, fileRows: Int64, now: Timestamp
+    head: VisibilityToken, voids: VoidRanges = .none, ledger: LedgerCounts, fileRows: Int64,
+    now: Timestamp
   ) -> Refusal? {
     guard LeaseRules.isHeld(lease, by: owner, epoch: fence.epoch, now: now),
-      watermark == fence.from, fence.to >= fence.from, fence.to <= head
+      watermark == fence.from, fence.to >= fence.from, fence.to <= head,
+      // What the batch was built on says otherwise about void tokens: somebody adopted the lake.
+      fence.voided == voids.count(after: fence.from, through: fence.to),
+      voids.landing(fence.to) == fence.to
     else { return .fenced }
     return account(fence, ledger: ledger, fileRows: fileRows)
   }
@@ -81,7 +93,7 @@ package enum CommitRules {
   package static func account(
     _ fence: TenantFence, ledger: LedgerCounts, fileRows: Int64
   ) -> Refusal? {
-    let passed = fence.to.rawValue - fence.from.rawValue
+    let passed = fence.to.rawValue - fence.from.rawValue - fence.voided
     guard ledger.total == passed else {
       return .unaccountedTokens(expected: passed, found: ledger.total)
     }

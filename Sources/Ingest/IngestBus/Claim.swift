@@ -1,3 +1,4 @@
+import Consistency
 import Model
 
 /// How much one claim may hand out.
@@ -27,20 +28,30 @@ package struct TenantClaim: Sendable {
   package let epoch: LeaseEpoch
   /// The committed watermark; the first segment begins right after it.
   package let from: VisibilityToken
-  /// Contiguous, in token order.
+  /// Contiguous, in token order; none lies beyond a void token.
   package let segments: [Segment]
+  /// The watermark that a commit of the whole claim establishes: the last segment's last token, or
+  /// the end of the void range that begins right after it.
+  package let to: VisibilityToken
 
+  /// - Parameter landing: where the watermark will be, when that is not the last event.
   package init(
-    tenant: TenantID, epoch: LeaseEpoch, from: VisibilityToken, segments: [Segment]
+    tenant: TenantID, epoch: LeaseEpoch, from: VisibilityToken, segments: [Segment],
+    landing: VisibilityToken? = nil
   ) {
     self.tenant = tenant
     self.epoch = epoch
     self.from = from
     self.segments = segments
+    to = landing ?? segments.last?.lastToken ?? from
   }
 
-  /// The watermark that a commit of the whole claim establishes.
-  package var to: VisibilityToken { segments.last?.lastToken ?? from }
+  /// What the commit of the claim is held against.
+  package var fence: TenantFence {
+    TenantFence(
+      tenant: tenant, epoch: epoch, from: from, to: to,
+      voided: to.rawValue - (segments.last?.lastToken ?? from).rawValue)
+  }
 }
 
 /// A run of events of one tenant with consecutive tokens.
@@ -91,10 +102,12 @@ package struct TenantBacklog: Sendable, Equatable {
   package let bytes: Int
   /// Nil when nobody holds the tenant.
   package let lease: LeaseView?
+  /// The tenant's void tokens, of which any between watermark and head are nobody's events.
+  package let voids: VoidRanges
 
   package init(
     tenant: TenantID, head: VisibilityToken, watermark: VisibilityToken,
-    oldestPublishedAt: Timestamp, bytes: Int, lease: LeaseView? = nil
+    oldestPublishedAt: Timestamp, bytes: Int, lease: LeaseView? = nil, voids: VoidRanges = .none
   ) {
     self.tenant = tenant
     self.head = head
@@ -102,6 +115,7 @@ package struct TenantBacklog: Sendable, Equatable {
     self.oldestPublishedAt = oldestPublishedAt
     self.bytes = bytes
     self.lease = lease
+    self.voids = voids
   }
 }
 

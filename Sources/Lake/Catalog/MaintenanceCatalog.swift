@@ -39,10 +39,20 @@ package struct LeaseEpochs: Sendable, Equatable {
   package let tenants: [String: LeaseEpoch]
   /// By table folder.
   package let tables: [String: LeaseEpoch]
+  /// Numbers of tenants' and tables' folders that were skipped when the catalog was adopted: what
+  /// is there belongs to a life that was lost.
+  package let lostNumbers: [ClosedRange<Int64>]
+  /// When a restored catalog was adopted last; files of the life before it are unreferenced since.
+  package let adoptedAt: Timestamp?
 
-  package init(tenants: [String: LeaseEpoch], tables: [String: LeaseEpoch]) {
+  package init(
+    tenants: [String: LeaseEpoch], tables: [String: LeaseEpoch],
+    lostNumbers: [ClosedRange<Int64>] = [], adoptedAt: Timestamp? = nil
+  ) {
     self.tenants = tenants
     self.tables = tables
+    self.lostNumbers = lostNumbers
+    self.adoptedAt = adoptedAt
   }
 }
 

@@ -103,16 +103,26 @@ package struct TenantProgress: Sendable, Equatable {
   package let latest: SnapshotRecord
   package let deadLetters: Int64
   package let oldestPendingAt: Timestamp?
+  package let voids: VoidRanges
 
   package init(
     head: VisibilityToken, watermark: VisibilityToken, latest: SnapshotRecord, deadLetters: Int64,
-    oldestPendingAt: Timestamp?
+    oldestPendingAt: Timestamp?, voids: VoidRanges = .none
   ) {
     self.head = head
     self.watermark = watermark
     self.latest = latest
     self.deadLetters = deadLetters
     self.oldestPendingAt = oldestPendingAt
+    self.voids = voids
+  }
+
+  /// Events that were accepted since the tenant was made, and those of them that wait.
+  package var accepted: Int64 {
+    head.rawValue - voids.count(after: .none, through: head)
+  }
+  package var pending: Int64 {
+    head.rawValue - watermark.rawValue - voids.count(after: watermark, through: head)
   }
 }
 

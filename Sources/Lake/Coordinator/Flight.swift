@@ -59,9 +59,7 @@ struct Flight: Sendable {
     CrashPoint.afterPut.reached()
     var lost: [TenantID] = []
     while true {
-      let fences = claims.filter { !lost.contains($0.tenant) }.map {
-        TenantFence(tenant: $0.tenant, epoch: $0.epoch, from: $0.from, to: $0.to)
-      }
+      let fences = claims.filter { !lost.contains($0.tenant) }.map(\.fence)
       guard !fences.isEmpty else { return Result(lost: lost) }
       let flown = tables.filter { !lost.contains($0.batch.tenant) }
       let commit = eventCommit(flown, fences: fences)

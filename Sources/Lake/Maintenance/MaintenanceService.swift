@@ -44,6 +44,7 @@ package final class MaintenanceService: Service {
         keepAllSeconds: limits.keepAllSeconds, keepMinutelySeconds: limits.keepMinutelySeconds,
         keepHourlySeconds: limits.keepHourlySeconds),
       graceSeconds: limits.deletionGraceSeconds,
+      backupWindowSeconds: limits.backupWindowSeconds,
       clock: SteadyClock(wall: wall, monotonic: clock), metrics: metrics, logger: logger)
     integrity = Integrity(catalog: catalog, store: store, engine: engine)
   }

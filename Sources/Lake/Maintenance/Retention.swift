@@ -24,6 +24,8 @@ struct Retention: Sendable {
   let store: any ObjectStore
   let plan: RetentionPlan
   let graceSeconds: Int
+  /// A catalog as old as this may be restored, and must find the files that it names.
+  let backupWindowSeconds: Int
   let clock: SteadyClock
   let metrics: DuckMeshMetrics
   let logger: Logger
@@ -54,11 +56,12 @@ struct Retention: Sendable {
     }
   }
 
-  /// Deletes files whose grace period is over: no query that could still read them runs any more.
+  /// Deletes files whose grace period is over: no query that could still read them runs any more,
+  /// and no catalog that may be restored names them.
   func deleteScheduledFiles() async throws(EnvironmentFailure) -> Int {
     var deleted = 0
     while true {
-      let before = clock.now.adding(seconds: -graceSeconds)
+      let before = clock.now.adding(seconds: -max(graceSeconds, backupWindowSeconds))
       let files: [ScheduledFile]
       do {
         files = try await catalog.scheduledFiles(before: before, limit: Self.fileStep)
@@ -87,8 +90,10 @@ struct Retention: Sendable {
 
   /// Deletes files that were written for commits that never came.
   ///
-  /// Never by age: only a file whose writer's lease epoch is over and that no row names. Such a
-  /// writer is refused by the fence of its commit, whatever it still believes.
+  /// Never by age alone: only a file whose writer's lease epoch is over and that no row names. Such
+  /// a writer is refused by the fence of its commit, whatever it still believes. With a backup
+  /// window it stays for that long all the same. After an adoption a file may be one that the life
+  /// before it had committed, and that life's queries may still read it.
   func deleteOrphans() async throws(EnvironmentFailure) -> Int {
     let epochs: LeaseEpochs
     do {
@@ -96,6 +101,11 @@ struct Retention: Sendable {
     } catch {
       throw .catalog("\(error)")
     }
+    if let adoptedAt = epochs.adoptedAt {
+      let settled = adoptedAt.adding(seconds: max(graceSeconds, backupWindowSeconds))
+      guard settled <= clock.now else { return 0 }
+    }
+    let newest = clock.now.adding(seconds: -backupWindowSeconds)
     var deleted = 0
     var after: String?
     while true {
@@ -105,7 +115,9 @@ struct Retention: Sendable {
       } catch {
         throw .storage("\(error)")
       }
-      let candidates = page.map(\.key).filter { Self.isOutlived($0, epochs) }
+      let candidates = page.filter {
+        backupWindowSeconds == 0 || $0.modifiedAt <= newest
+      }.map(\.key).filter { Self.isOutlived($0, epochs) }
       if !candidates.isEmpty {
         deleted += try await delete(candidates)
       }
@@ -136,6 +148,10 @@ struct Retention: Sendable {
     let parts = key.split(separator: "/")
     guard parts.count == 3, let name = DataFileName(parsing: String(parts[2])) else {
       return false
+    }
+    for part in parts.prefix(2) {
+      guard let number = part.split(separator: "-").last.flatMap({ Int64($0) }) else { continue }
+      if epochs.lostNumbers.contains(where: { $0.contains(number) }) { return true }
     }
     let tenant = "\(parts[0])/"
     let current =

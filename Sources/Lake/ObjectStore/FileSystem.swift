@@ -79,6 +79,27 @@ enum FileSystem {
     }
   }
 
+  /// - Returns: nil when nothing is there.
+  static func read(_ path: String, atMost limit: Int) throws(ObjectStoreError) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw failure("open")
+    }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var count = 0
+    while count < limit {
+      let step = bytes.withUnsafeMutableBytes { rest in
+        Glibc.read(descriptor, rest.baseAddress.map { $0 + count }, limit - count)
+      }
+      guard step >= 0 else { throw failure("read") }
+      if step == 0 { break }
+      count += step
+    }
+    return Array(bytes.prefix(count))
+  }
+
   static func write(_ bytes: [UInt8], to path: String) throws(ObjectStoreError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw failure("create") }

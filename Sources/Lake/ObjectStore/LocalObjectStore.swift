@@ -5,11 +5,12 @@ import Runtime
 /// Objects as files below one folder of this machine.
 ///
 /// `lake/` holds the objects; `staging/`, beside it and on the same file system, the files that are
-/// being written, so that making one an object is one rename. The folder may be one that several
+/// being written, so that making one an object is one rename; `records/` the records. The folder may be one that several
 /// machines share; then each process has a staging folder of its own.
 package struct LocalObjectStore: ObjectStore {
   private let lakeFolder: String
   private let stagingFolder: String
+  private let recordFolder: String
   private let executor: BlockingExecutor
   /// Held for as long as the store is used.
   private let sharedStaging: SharedStaging?
@@ -23,6 +24,7 @@ package struct LocalObjectStore: ObjectStore {
     root: String, isShared: Bool = false, executor: BlockingExecutor
   ) throws(ObjectStoreError) {
     lakeFolder = root + "/lake"
+    recordFolder = root + "/records"
     self.executor = executor
     try FileSystem.makeFolders(lakeFolder)
     guard !isShared else {
@@ -125,6 +127,29 @@ package struct LocalObjectStore: ObjectStore {
       try FileSystem.makeFolders(localPath(of: prefix))
     }
   }
+
+  package func record(_ name: String) async throws(ObjectStoreError) -> [UInt8]? {
+    try await run { () throws(ObjectStoreError) in
+      try FileSystem.read("\(recordFolder)/\(name)", atMost: Self.recordLimit)
+    }
+  }
+
+  package func writeRecord(
+    _ name: String, _ content: [UInt8]
+  ) async throws(ObjectStoreError) {
+    try await run { () throws(ObjectStoreError) in
+      let path = stagingPath()
+      try FileSystem.write(content, to: path)
+      try FileSystem.makeFolders(recordFolder)
+      guard rename(path, "\(recordFolder)/\(name)") == 0 else {
+        throw FileSystem.failure("rename")
+      }
+      try FileSystem.synchronize(recordFolder)
+    }
+  }
+
+  /// Far above what a record holds.
+  private static let recordLimit = 65_536
 
   package func probe() async throws(ObjectStoreError) -> Int64? {
     try await run { () throws(ObjectStoreError) in

@@ -68,6 +68,16 @@ package protocol ObjectStore: Sendable {
   /// - Returns: free bytes, or nil where there is no such bound.
   func probe() async throws(ObjectStoreError) -> Int64?
 
+  /// The content of a record; nil when there is none.
+  ///
+  /// Records stand beside the objects, never among them: they are few and small, and unlike an
+  /// object a record can be replaced. `list` does not name them.
+  func record(_ name: String) async throws(ObjectStoreError) -> [UInt8]?
+
+  /// Replaces a record as a whole. When it returns, the new content outlives a power cut; when it
+  /// throws, the old one or the new one is there.
+  func writeRecord(_ name: String, _ content: [UInt8]) async throws(ObjectStoreError)
+
   /// Where a reader on this machine finds an object or a folder.
   func localPath(of key: String) -> String
 }

@@ -6,6 +6,8 @@ import WorkerProtocol
 package enum QueryError: Error {
   /// No such token was ever issued to the tenant.
   case tokenNeverIssued
+  /// The token is void: its event was lost when the catalog was restored, or there never was one.
+  case tokenVoid(VisibilityToken)
   /// The token was not visible in time. The write is durable all the same.
   case consistencyTimeout(requested: VisibilityToken, latest: VisibilityToken)
   case tooManyWaiters

@@ -180,6 +180,7 @@ extension QueryService {
     }
     // Said only after reading the head itself: a token that is merely unknown here may exist.
     guard token <= progress.head else { throw .tokenNeverIssued }
+    guard !progress.voids.contains(token) else { throw .tokenVoid(token) }
     var snapshot = progress.latest
     if snapshot.watermark < token {
       switch await hub.wait(

@@ -28,6 +28,8 @@ package struct APIServices: Sendable {
   let directory: TableDirectory
   let metrics: DuckMeshMetrics
   let registry: MetricRegistry
+  /// Why the catalog must not be used any more; nil while it may.
+  let lakeObjection: @Sendable () -> String?
   let sandboxLayers: @Sendable () -> [(name: String, state: String, holds: Bool)]
   let logger: Logger
   let clock: any MonotonicClock
@@ -38,6 +40,7 @@ package struct APIServices: Sendable {
     store: any ObjectStore, publisher: Publisher?, coordinator: Coordinator?, hub: VisibilityHub,
     queries: QueryService?, maintenance: MaintenanceService?, storage: StorageMonitor,
     pending: PendingEvents, metrics: DuckMeshMetrics, registry: MetricRegistry,
+    lakeObjection: @escaping @Sendable () -> String?,
     sandboxLayers: @escaping @Sendable () -> [(name: String, state: String, holds: Bool)],
     logger: Logger, clock: any MonotonicClock
   ) {
@@ -57,6 +60,7 @@ package struct APIServices: Sendable {
       catalog: catalog, store: store, tenantLimit: configuration.limits.request.openTenants)
     self.metrics = metrics
     self.registry = registry
+    self.lakeObjection = lakeObjection
     self.sandboxLayers = sandboxLayers
     self.logger = logger
     self.clock = clock

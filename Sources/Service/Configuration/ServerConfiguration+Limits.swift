@@ -91,5 +91,14 @@ extension ServerConfiguration {
         DUCKMESH_QUERY_KILL_GRACE_MS
         """)
     }
+    // A window that the grace outlasts would promise less than what holds: one of the two is a slip.
+    let (window, grace) = (
+      limits.maintenance.backupWindowSeconds, limits.maintenance.deletionGraceSeconds
+    )
+    if window > 0, window < grace {
+      values.refuse(
+        "DUCKMESH_BACKUP_WINDOW_SECONDS",
+        "must be 0 or at least DUCKMESH_DELETION_GRACE_SECONDS, \(grace)")
+    }
   }
 }

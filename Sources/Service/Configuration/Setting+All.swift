@@ -275,6 +275,12 @@ extension Setting {
       together.
       """),
     count(
+      "DUCKMESH_BACKUP_WINDOW_SECONDS", \.maintenance.backupWindowSeconds, 0...31_536_000,
+      """
+      Age of the oldest backup of the catalog that may be restored; unreferenced files stay as \
+      long. 0: as long as the deletion grace.
+      """),
+    count(
       "DUCKMESH_RETENTION_ALL_SECONDS", \.maintenance.keepAllSeconds, 60...31_536_000,
       "Age up to which every snapshot is kept."),
     count(

@@ -6,6 +6,7 @@ package enum ControlTool {
     IngestCommand.specification, QueryCommand.specification, TableCommands.list,
     TableCommands.get, TableCommands.create, TableCommands.delete, StatusCommands.lag,
     StatusCommands.health, StatusCommands.ready, StatusCommands.version,
+    CatalogCommands.status, CatalogCommands.adopt,
   ]
 
   /// Runs one command line to its end on the calling thread, which must not be one of Swift's
@@ -40,6 +41,9 @@ package enum ControlTool {
   private static func perform(
     _ arguments: [String], _ environment: [String: String], _ console: Console, _ stop: StopSignal
   ) throws(ToolFailure) -> ExitCode {
+    if CatalogCommands.isFor(arguments) {
+      try CatalogCommands.becomeServerProgram(arguments)
+    }
     let help = HelpText(commands: commands)
     switch try ArgumentParser(commands: commands).parse(arguments) {
     case .help(nil): try console.say(help.tool())

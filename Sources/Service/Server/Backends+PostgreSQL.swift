@@ -1,5 +1,7 @@
+import Catalog
 import Configuration
 import IngestBus
+import Maintenance
 import Model
 import ObjectStore
 import PostgreSQLStore
@@ -11,16 +13,32 @@ extension Backends {
     _ location: Secret, store: LocalObjectStore, _ configuration: ServerConfiguration,
     clock: any MonotonicClock
   ) async throws -> Backends {
+    let database = try await postgreSQLDatabase(location, store: store, configuration)
+    let catalog = PostgreSQLCatalog(database: database)
+    let register = LakeRegister(store: store)
+    let state: LakeState
+    do {
+      state = try await LakeIncarnation(catalog: catalog, register: register).begin(renewal: nil)
+    } catch {
+      await database.close()
+      throw error
+    }
+    database.lakeGuard.arm(state)
+    let signals = PostgreSQLSignals(database: database, clock: clock)
+    return Backends(
+      bus: PostgreSQLIngestBus(database: database), catalog: catalog, store: store,
+      membership: PostgreSQLMembership(database: database), signals: signals, identity: catalog,
+      lakeGuard: database.lakeGuard, register: register, generation: state.identity.generation,
+      services: [DatabaseService(database: database), signals])
+  }
+
+  static func postgreSQLDatabase(
+    _ location: Secret, store: LocalObjectStore, _ configuration: ServerConfiguration
+  ) async throws -> PostgreSQLDatabase {
     var options = try PostgreSQLOptions(
       location: location, limits: configuration.limits.catalog)
     options.migration = configuration.catalogMigration == .auto ? .apply : .verify
-    let database = try await PostgreSQLDatabase.open(
-      options, lakeFolder: store.localPath(of: ""))
-    let signals = PostgreSQLSignals(database: database, clock: clock)
-    return Backends(
-      bus: PostgreSQLIngestBus(database: database), catalog: PostgreSQLCatalog(database: database),
-      store: store, membership: PostgreSQLMembership(database: database), signals: signals,
-      services: [DatabaseService(database: database), signals])
+    return try await PostgreSQLDatabase.open(options, lakeFolder: store.localPath(of: ""))
   }
 }
 

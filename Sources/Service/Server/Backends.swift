@@ -2,6 +2,7 @@ import API
 import Catalog
 import Configuration
 import IngestBus
+import Maintenance
 import Model
 import ObjectStore
 import Runtime
@@ -15,6 +16,12 @@ struct Backends {
   let membership: any Membership
   /// Nil where this process has the lake to itself.
   let signals: (any LakeSignals)?
+  /// Which catalog this is, and what the process is held to.
+  let identity: any IdentityCatalog
+  let lakeGuard: LakeGuard
+  let register: LakeRegister
+  /// The generation of the catalog, which does not change while the process lives.
+  let generation: Int64
   /// What the backends need to run; to be started before whoever uses them.
   let services: [any Service]
 
@@ -26,14 +33,15 @@ struct Backends {
   ) async throws -> Backends {
     switch configuration.catalog {
     case .embedded:
-      try embedded(store: store(configuration, folder: folder), folder: folder, clock: clock)
+      try await embedded(
+        store: store(configuration, folder: folder), folder: folder, clock: clock)
     case .postgreSQL(let location):
       try await postgreSQL(
         location, store: store(configuration, folder: folder), configuration, clock: clock)
     }
   }
 
-  private static func store(
+  static func store(
     _ configuration: ServerConfiguration, folder: DataFolder
   ) throws -> LocalObjectStore {
     let isDefault = configuration.objectStoreFolder == configuration.dataFolder
@@ -61,7 +69,9 @@ struct Backends {
     }
     hub.announce(watermarks.map { ($0.tenant, .init(token: $0.watermark, snapshot: $0.snapshot)) })
     for tenant in try await bus.backlog() {
-      pending?.learn(tenant: tenant.tenant, head: tenant.head, watermark: tenant.watermark)
+      pending?.learn(
+        tenant: tenant.tenant, head: tenant.head, watermark: tenant.watermark,
+        voids: tenant.voids)
     }
     for tenant in try await catalog.tenants() { try await store.prepareFolder(tenant.folder) }
     return watermarks.map(\.snapshot).max() ?? SnapshotID(0)

@@ -15,7 +15,9 @@ struct BacklogFollower: Service {
       // A bus that does not answer accepts nothing either, so there is nothing to be bounded.
       guard let backlog = try? await bus.backlog() else { continue }
       for tenant in backlog {
-        pending.learn(tenant: tenant.tenant, head: tenant.head, watermark: tenant.watermark)
+        pending.learn(
+          tenant: tenant.tenant, head: tenant.head, watermark: tenant.watermark,
+          voids: tenant.voids)
       }
     } while await !shutdown.wait(until: clock.now.advanced(byMs: intervalMs), on: clock)
       && !Task.isCancelled

@@ -47,6 +47,7 @@ struct Composition {
       store: backends.store, publisher: parts.publisher, coordinator: parts.coordinator,
       hub: parts.hub, queries: parts.queries, maintenance: parts.maintenance, storage: storage,
       pending: parts.pending, metrics: metrics, registry: registry,
+      lakeObjection: { [lakeGuard = backends.lakeGuard] in lakeGuard.objection },
       sandboxLayers: { [pool = parts.pool] in pool.map(Self.layers(of:)) ?? [] }, logger: logger,
       clock: clock)
     let followers = parts.followers(backends, api: api, newest: newest, clock, logger)
@@ -59,6 +60,11 @@ struct Composition {
       storage, parts.maintenance, parts.pool.map(WorkerPoolService.init), parts.coordinator,
       parts.publisher, http,
     ]
-    services = backends.services + followers + working.compactMap { $0 }
+    // Stops after whoever writes to the lake, so that the last mark is of all that was written.
+    let watch = LakeWatch(
+      catalog: backends.identity, register: backends.register, lakeGuard: backends.lakeGuard,
+      keepsMark: configuration.roles.contains(.maintenance), endsProcess: !backends.isShared,
+      clock: clock, logger: logger)
+    services = backends.services + [watch] + followers + working.compactMap { $0 }
   }
 }

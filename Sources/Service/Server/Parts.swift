@@ -1,6 +1,7 @@
 import API
 import Catalog
 import Configuration
+import Consistency
 import Coordinator
 import Maintenance
 import Model
@@ -31,7 +32,8 @@ struct Parts {
     let roles = configuration.roles
     let pending = PendingEvents(
       perTenant: limits.publish.pendingEventsPerTenant, inAll: limits.publish.pendingEvents,
-      isShared: backends.isShared, clock: clock)
+      isShared: backends.isShared, floor: LakeGeneration.floor(of: backends.generation),
+      clock: clock)
     let hub = VisibilityHub(waiterLimit: Self.waiterLimit, clock: clock)
     let engineOptions = MaterializerPool.Options(temporaryFolder: folder.path + "/engine")
     let engine =

@@ -11,6 +11,7 @@ package enum Program {
     usage:
       duckmesh serve [--SETTING VALUE]…   run the server until Ctrl-C
       duckmesh migrate up|down|status     bring the catalog in PostgreSQL to a version
+      duckmesh catalog status|adopt       tell whether the catalog was restored; make it fit to go on
       duckmesh version                    print the version
       duckmesh help                       print this
 
@@ -28,7 +29,8 @@ package enum Program {
   ) async -> Int32 {
     let isHelp = arguments.dropFirst().contains { $0 == "--help" || $0 == "-h" }
     switch arguments.first {
-    case "serve" where isHelp, "migrate" where isHelp, "help", "--help", "-h":
+    case "serve" where isHelp, "migrate" where isHelp, "catalog" where isHelp, "help", "--help",
+      "-h":
       write(usage + "\n", to: .standardOutput)
       return 0
     case "serve":
@@ -36,6 +38,9 @@ package enum Program {
         arguments: Array(arguments.dropFirst()), environment: environment, shutdown: shutdown)
     case "migrate":
       return await MigrateCommand.run(
+        arguments: Array(arguments.dropFirst()), environment: environment)
+    case "catalog":
+      return await CatalogCommand.run(
         arguments: Array(arguments.dropFirst()), environment: environment)
     case "version", "--version":
       write("duckmesh \(ProductVersion.text)\n", to: .standardOutput)

@@ -1,5 +1,7 @@
+import Catalog
 import Configuration
 import HTTPServer
+import Maintenance
 import PostgreSQLStore
 import SQLiteStore
 
@@ -18,10 +20,39 @@ enum StartFailure {
     case CatalogOpenError.newerCatalog(let found, let supported):
       "the catalog is of version \(found), this program knows up to \(supported): use a newer one"
     case let error as PostgreSQLOpenError: text(of: error)
+    case let error as IncarnationError: text(of: error)
     case CatalogLocationError.schemaTwice: "DUCKMESH_CATALOG_DSN names more than one schema"
     case CatalogLocationError.invalidSchema:
       "DUCKMESH_CATALOG_DSN: the schema must be of a-z, 0-9 and _, and not begin with a digit or pg_"
     default: "cannot start: \(error)"
+    }
+  }
+
+  private static func text(of error: IncarnationError) -> String {
+    switch error {
+    case .refused(let verdict): text(of: verdict)
+    case .nothingToAdopt:
+      "nothing says that this catalog was restored; --force adopts it all the same"
+    case .overtaken: "somebody else has adopted the catalog meanwhile"
+    case .catalog(let error): "the catalog cannot be read: \(error)"
+    case .store(let error): "the object store cannot be used: \(error); see DUCKMESH_OBJECT_STORE"
+    }
+  }
+
+  static func text(of verdict: IncarnationVerdict) -> String {
+    switch verdict {
+    case .first, .same: "the catalog is the lake's"
+    case .otherLake:
+      "the catalog and the object store are of two lakes; see DUCKMESH_CATALOG_DSN,"
+        + " DUCKMESH_DATA_DIR and DUCKMESH_OBJECT_STORE"
+    case .unrecorded:
+      "the object store knows nothing of the catalog's lake: see DUCKMESH_OBJECT_STORE; if both"
+        + " were restored, run \"duckmeshctl catalog adopt --force\""
+    case .restored(let sign):
+      "the catalog was restored or failed over (\(sign)). Stop all processes of the lake, then run"
+        + " \"duckmeshctl catalog adopt\""
+    case .adoptionUnfinished:
+      "an adoption of the catalog was interrupted: run \"duckmeshctl catalog adopt\" again"
     }
   }
 

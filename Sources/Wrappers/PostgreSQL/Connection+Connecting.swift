@@ -42,7 +42,7 @@ extension Connection {
       throw .unavailable(reason: "the connection broke while it was made")
     }
     try connection.checkVersion()
-    try connection.setUp(options.settings, until: deadline)
+    try connection.setUp(options.settings, options.verification, until: deadline)
     return connection
   }
 
@@ -125,7 +125,8 @@ extension Connection {
   }
 
   private func setUp(
-    _ settings: [(name: String, value: String)], until deadline: MonotonicInstant
+    _ settings: [(name: String, value: String)], _ verification: PostgreSQLVerification?,
+    until deadline: MonotonicInstant
   ) throws(PostgreSQLError) {
     var settings = settings
     if PQserverVersion(handle) >= 170_000 { settings.insert(("transaction_timeout", "0"), at: 0) }
@@ -150,6 +151,24 @@ extension Connection {
         sqlState: SQLState.objectNotInPrerequisiteState,
         message: "the server's \(setting) is off: a crash would lose what it acknowledged")
     }
+    try meet(verification, until: deadline)
+  }
+
+  private func meet(
+    _ verification: PostgreSQLVerification?, until deadline: MonotonicInstant
+  ) throws(PostgreSQLError) {
+    guard let verification else { return }
+    let judge = verification.judge()
+    let rows: [PostgreSQLRows]
+    do {
+      rows = try exchange([(verification.statement, [])], keepsPrepared: false, until: deadline)
+    } catch {
+      throw error.beforeCommit
+    }
+    guard let answer = rows.last else {
+      throw .unavailable(reason: "the connection broke while it was made")
+    }
+    if let refusal = judge(answer) { throw .unavailable(reason: refusal) }
   }
 
   /// A stronger promise than ours stays; the language of messages is a superuser's to choose.

@@ -6,6 +6,7 @@ struct ConnectionOptions: Sendable {
   /// For the session, in this order; a later value for the same name wins.
   var settings: [(name: String, value: String)]
   var maximumPreparedStatements: Int
+  var verification: PostgreSQLVerification?
 
   /// Settings on which nothing of the server's defaults or language may bear.
   static func settings(

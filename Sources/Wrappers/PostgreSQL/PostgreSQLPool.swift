@@ -14,6 +14,7 @@ package final class PostgreSQLPool: Sendable {
   private let slots: [ConnectionSlot]
   private let permits: AsyncSemaphore
   private let acquireTimeoutMs: Int
+  private let verification: PostgreSQLVerification?
   private let state: Lock<State>
   private let clock = SystemMonotonicClock()
 
@@ -43,6 +44,7 @@ package final class PostgreSQLPool: Sendable {
     self.slots = slots
     permits = AsyncSemaphore(permits: options.size, maximumWaiters: options.maximumWaiters)
     acquireTimeoutMs = options.acquireTimeoutMs
+    verification = options.verification
     state = Lock(State(freeSlots: slots))
   }
 
@@ -138,6 +140,7 @@ package final class PostgreSQLPool: Sendable {
 
   private func acquire() async throws(PostgreSQLError) -> ConnectionSlot {
     guard !state.withLock({ $0.isClosed }) else { throw .closed }
+    if let objection = verification?.objection() { throw .unavailable(reason: objection) }
     do {
       try await permits.acquire(until: clock.now.advanced(byMs: acquireTimeoutMs), on: clock)
     } catch {
@@ -188,6 +191,7 @@ extension ConnectionOptions {
       settings: ConnectionOptions.settings(
         statementTimeoutMs: options.statementTimeoutMs, lockTimeoutMs: options.lockTimeoutMs,
         idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs) + options.settings,
-      maximumPreparedStatements: options.maximumPreparedStatements)
+      maximumPreparedStatements: options.maximumPreparedStatements,
+      verification: options.verification)
   }
 }

@@ -27,6 +27,8 @@ package struct PostgreSQLPoolOptions: Sendable {
   package var settings: [(name: String, value: String)]
   /// Between attempts to reach a server that is away.
   package var backoff: Backoff
+  /// What a server must say before it is used.
+  package var verification: PostgreSQLVerification?
 
   package init(
     connection: String, applicationName: String = "duckmesh", size: Int = 4,
@@ -34,7 +36,8 @@ package struct PostgreSQLPoolOptions: Sendable {
     statementTimeoutMs: Int = 10_000, lockTimeoutMs: Int = 5_000,
     idleInTransactionTimeoutMs: Int = 10_000, answerSlackMs: Int = 2_000,
     maximumPreparedStatements: Int = 256, settings: [(name: String, value: String)] = [],
-    backoff: Backoff = Backoff(initialMs: 50, maximumMs: 2_000)
+    backoff: Backoff = Backoff(initialMs: 50, maximumMs: 2_000),
+    verification: PostgreSQLVerification? = nil
   ) {
     precondition(size > 0 && maximumWaiters >= 0 && maximumPreparedStatements > 0)
     precondition(acquireTimeoutMs > 0 && connectTimeoutMs > 0 && statementTimeoutMs > 0)
@@ -52,5 +55,6 @@ package struct PostgreSQLPoolOptions: Sendable {
     self.maximumPreparedStatements = maximumPreparedStatements
     self.settings = settings
     self.backoff = backoff
+    self.verification = verification
   }
 }

@@ -48,6 +48,14 @@ final class BreakableStore: ObjectStore {
     try await local.prepareFolder(prefix)
   }
 
+  func record(_ name: String) async throws(ObjectStoreError) -> [UInt8]? {
+    try await local.record(name)
+  }
+
+  func writeRecord(_ name: String, _ content: [UInt8]) async throws(ObjectStoreError) {
+    try await local.writeRecord(name, content)
+  }
+
   func probe() async throws(ObjectStoreError) -> Int64? { try await local.probe() }
 
   func localPath(of key: String) -> String { local.localPath(of: key) }

@@ -28,8 +28,6 @@ extension TenantClaim {
         }
     }
   }
-
-  var fence: TenantFence { TenantFence(tenant: tenant, epoch: epoch, from: from, to: to) }
 }
 
 let everything = ClaimLimit()

@@ -11,7 +11,7 @@ extension PostgreSQLIngestBus {
     let rows = try await call(
       """
       SELECT tenant_id, epoch, watermark, first_token, last_token, record_count, byte_count,
-        published_at, skipped, body
+        published_at, skipped, body, landing
       FROM \(SQLFunction.claim.name)($1, $2, $3, $4, $5, $6, $7::BIGINT)
       """,
       [
@@ -32,7 +32,8 @@ extension PostgreSQLIngestBus {
       claims.append(
         TenantClaim(
           tenant: TenantID(tenant), epoch: LeaseEpoch(rows.int64(start, 1)),
-          from: VisibilityToken(rows.int64(start, 2)), segments: segments))
+          from: VisibilityToken(rows.int64(start, 2)), segments: segments,
+          landing: VisibilityToken(rows.int64(row - 1, 10))))
     }
     return claims
   }

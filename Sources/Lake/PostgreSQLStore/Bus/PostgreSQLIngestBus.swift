@@ -65,7 +65,8 @@ package struct PostgreSQLIngestBus: IngestBus {
         lease: LeaseView(
           owner: rows.optionalText(row, 5).map(OwnerID.init),
           until: Timestamp(microseconds: rows.int64(row, 6)),
-          now: Timestamp(microseconds: rows.int64(row, 7))))
+          now: Timestamp(microseconds: rows.int64(row, 7))),
+        voids: VoidRows.ranges(rows, row, from: 8))
     }
   }
 

@@ -27,13 +27,15 @@ extension SQLFunction {
       duration_ms BIGINT, clock_override BIGINT)
     RETURNS TABLE (
       tenant_id BIGINT, epoch BIGINT, watermark BIGINT, first_token BIGINT, last_token BIGINT,
-      record_count BIGINT, byte_count BIGINT, published_at BIGINT, skipped INTEGER[], body BYTEA)
+      record_count BIGINT, byte_count BIGINT, published_at BIGINT, skipped INTEGER[], body BYTEA,
+      landing BIGINT)
     LANGUAGE plpgsql SET enable_seqscan = off AS $$
     #variable_conflict use_column
     DECLARE
       candidate BIGINT;
       consumer RECORD;
       segment RECORD;
+      void RECORD;
       moment BIGINT;
       is_own BOOLEAN;
       is_comfortable BOOLEAN;
@@ -67,11 +69,16 @@ extension SQLFunction {
             CONTINUE candidates WHEN is_own AND consumer.owner <> claimer;
           END IF;
           expected := consumer.watermark + 1;
+          SELECT range.first_token, range.last_token INTO void FROM duckmesh_void AS range
+          WHERE range.tenant_id = candidate AND range.first_token > consumer.watermark
+          ORDER BY range.first_token LIMIT 1;
           FOR segment IN
             SELECT * FROM duckmesh_segment AS pending
             WHERE pending.tenant_id = candidate AND pending.first_token > consumer.watermark
             ORDER BY pending.first_token
           LOOP
+            -- What lies beyond void tokens is for the next claim.
+            IF expected = void.first_token THEN segment := NULL; EXIT; END IF;
             EXIT WHEN segment.first_token <> expected;
             IF expected = consumer.watermark + 1 THEN
               claimed_tenants := claimed_tenants + 1;
@@ -92,6 +99,8 @@ extension SQLFunction {
             published_at := segment.published_at;
             skipped := segment.skipped;
             body := segment.body;
+            landing := CASE WHEN void.first_token = segment.last_token + 1 THEN void.last_token
+              ELSE segment.last_token END;
             RETURN NEXT;
             expected := segment.last_token + 1;
             claimed_bytes := claimed_bytes + segment.byte_count;

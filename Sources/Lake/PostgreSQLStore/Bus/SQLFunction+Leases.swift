@@ -102,13 +102,13 @@ extension SQLFunction {
     """
     (clock_override BIGINT) RETURNS TABLE (
       tenant_id BIGINT, head BIGINT, watermark BIGINT, oldest_published_at BIGINT, bytes BIGINT,
-      owner TEXT, leased_until BIGINT, moment BIGINT)
+      owner TEXT, leased_until BIGINT, moment BIGINT, void_firsts BIGINT[], void_lasts BIGINT[])
     LANGUAGE sql STABLE AS $$
       SELECT head.tenant_id, head.head, consumer.watermark, pending.oldest, pending.bytes::BIGINT,
         CASE WHEN \(isLive.name)(
           consumer.owner, consumer.leased_until, consumer.lease_ms, clock.moment)
           THEN consumer.owner END,
-        consumer.leased_until, clock.moment
+        consumer.leased_until, clock.moment, \(VoidRows.columns("head.tenant_id"))
       FROM (SELECT \(now.name)(clock_override) AS moment OFFSET 0) AS clock
       CROSS JOIN duckmesh_head AS head JOIN duckmesh_consumer AS consumer USING (tenant_id)
       CROSS JOIN LATERAL (

@@ -1,3 +1,5 @@
+import LakeTables
+
 /// A rule with the query that gives the tenants (or NULL for the lake) that break it.
 struct CatalogRule: Sendable {
   let text: String
@@ -7,7 +9,8 @@ struct CatalogRule: Sendable {
     CatalogRule(
       text: "each token has exactly one key",
       query: """
-        SELECT h.tenant_id FROM duckmesh_head h WHERE h.head <> (
+        SELECT h.tenant_id FROM duckmesh_head h
+        WHERE h.head - \(VoidSQL.count("h.tenant_id", "v.first_token <= h.head")) <> (
           SELECT count(*) FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
           WHERE t.tenant_id = h.tenant_id)
         """),
@@ -23,17 +26,23 @@ struct CatalogRule: Sendable {
       query: """
         SELECT DISTINCT t.tenant_id FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
         JOIN duckmesh_head h USING (tenant_id) WHERE k.token NOT BETWEEN 1 AND h.head
+          OR EXISTS (SELECT 1 FROM duckmesh_void v WHERE v.tenant_id = t.tenant_id
+            AND k.token BETWEEN v.first_token AND v.last_token)
         """),
     CatalogRule(
-      text: "segments follow the watermark without a gap up to the head",
+      text: "segments follow the watermark up to the head, with void tokens alone in between",
       query: """
         SELECT c.tenant_id FROM duckmesh_consumer c JOIN duckmesh_head h USING (tenant_id)
-        WHERE h.head > c.watermark AND h.head IS DISTINCT FROM (SELECT max(s.last_token)
-          FROM duckmesh_segment s WHERE s.tenant_id = c.tenant_id AND s.first_token > c.watermark)
+        WHERE h.head > c.watermark AND h.head IS DISTINCT FROM (SELECT max(s.last_token) FROM (
+            SELECT tenant_id, first_token, last_token FROM duckmesh_segment
+            UNION ALL SELECT tenant_id, first_token, last_token FROM duckmesh_void) AS s
+          WHERE s.tenant_id = c.tenant_id AND s.first_token > c.watermark)
         UNION SELECT tenant_id FROM (SELECT s.tenant_id, s.first_token, s.last_token,
             lag(s.last_token, 1, c.watermark)
               OVER (PARTITION BY s.tenant_id ORDER BY s.first_token) AS previous
-          FROM duckmesh_segment s JOIN duckmesh_consumer c USING (tenant_id)
+          FROM (SELECT tenant_id, first_token, last_token FROM duckmesh_segment
+            UNION ALL SELECT tenant_id, first_token, last_token FROM duckmesh_void) AS s
+          JOIN duckmesh_consumer c USING (tenant_id)
           WHERE s.first_token > c.watermark) AS pending
         WHERE first_token <> previous + 1 OR last_token < first_token
         """),
@@ -46,9 +55,20 @@ struct CatalogRule: Sendable {
     CatalogRule(
       text: "the ledger accounts for every token up to the watermark",
       query: """
-        SELECT c.tenant_id FROM duckmesh_consumer c WHERE c.watermark <> (
+        SELECT c.tenant_id FROM duckmesh_consumer c
+        WHERE c.watermark - \(VoidSQL.count("c.tenant_id", "v.last_token <= c.watermark")) <> (
           SELECT coalesce(sum(inserted + superseded + no_operation + dead_lettered), 0)
           FROM duckmesh_ledger l WHERE l.tenant_id = c.tenant_id)
+        """),
+    CatalogRule(
+      text: "void tokens lie apart, and wholly on one side of the watermark",
+      query: """
+        SELECT v.tenant_id FROM duckmesh_void v JOIN duckmesh_consumer c USING (tenant_id)
+        JOIN duckmesh_head h USING (tenant_id)
+        WHERE v.last_token < v.first_token OR v.last_token > h.head
+          OR c.watermark BETWEEN v.first_token - 1 AND v.last_token - 1
+          OR EXISTS (SELECT 1 FROM duckmesh_void o WHERE o.tenant_id = v.tenant_id
+            AND o.first_token > v.first_token AND o.first_token <= v.last_token + 1)
         """),
     CatalogRule(
       text: "the totals are what the ledger adds up to",

@@ -10,6 +10,7 @@ enum CommitValues {
       .text(commit.id.rawValue), .text(commit.owner.rawValue),
       .int64s(commit.fences.map(\.tenant.rawValue)), .int64s(commit.fences.map(\.epoch.rawValue)),
       .int64s(commit.fences.map(\.from.rawValue)), .int64s(commit.fences.map(\.to.rawValue)),
+      .int64s(commit.fences.map(\.voided)),
       .int64s(commit.tables.map(\.table.rawValue)), .int64s(commit.tables.map(\.schemaVersion)),
     ] + files(commit.files) + ledger(commit.ledger) + letters(commit.deadLetters)
   }

@@ -9,18 +9,22 @@ extension PostgreSQLCatalog {
     let rows = try await call(
       """
       SELECT n.tenant_id, n.tenant_name, h.head, c.watermark, c.inserted, c.superseded,
-        c.no_operation, c.dead_lettered, c.discarded
+        c.no_operation, c.dead_lettered, c.discarded,
+        \(VoidSQL.count("n.tenant_id", "v.last_token <= c.watermark"))::BIGINT,
+        \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark"))::BIGINT
       FROM duckmesh_tenant n JOIN duckmesh_head h USING (tenant_id)
       JOIN duckmesh_consumer c USING (tenant_id) ORDER BY n.tenant_id
       """)
     return (0..<rows.count).map { row in
       let (head, watermark) = (rows.int64(row, 2), rows.int64(row, 3))
+      let (voidBelow, voidAbove) = (rows.int64(row, 9), rows.int64(row, 10))
       return TenantAccount(
-        tenant: TenantID(rows.int64(row, 0)), tenantName: rows.text(row, 1), acknowledged: head,
+        tenant: TenantID(rows.int64(row, 0)), tenantName: rows.text(row, 1),
+        acknowledged: head - voidBelow - voidAbove,
         counts: LedgerCounts(
           inserted: rows.int64(row, 4), superseded: rows.int64(row, 5),
           noOperation: rows.int64(row, 6), deadLettered: rows.int64(row, 7)),
-        discarded: rows.int64(row, 8), pending: head - watermark,
+        discarded: rows.int64(row, 8), pending: head - watermark - voidAbove,
         watermark: VisibilityToken(watermark))
     }
   }

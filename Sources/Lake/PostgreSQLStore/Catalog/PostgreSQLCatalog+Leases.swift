@@ -45,6 +45,14 @@ extension PostgreSQLCatalog {
         tenants[Folders.tenant(schema: schema)] = epoch
       }
     }
-    return LeaseEpochs(tenants: tenants, tables: tables)
+    let adoptions = try await maintain(
+      "SELECT first_lost_id, next_catalog_id, adopted_at FROM duckmesh_adoption ORDER BY generation"
+    )
+    let lost = (0..<adoptions.count).filter { adoptions.int64($0, 0) < adoptions.int64($0, 1) }
+      .map { adoptions.int64($0, 0)...adoptions.int64($0, 1) - 1 }
+    return LeaseEpochs(
+      tenants: tenants, tables: tables, lostNumbers: lost,
+      adoptedAt: adoptions.count == 0
+        ? nil : Timestamp(microseconds: adoptions.int64(adoptions.count - 1, 2)))
   }
 }

@@ -132,7 +132,7 @@ extension PostgreSQLCatalog {
         (SELECT count(*) FROM duckmesh_dead_letter WHERE tenant_id = $1),
         (SELECT published_at FROM duckmesh_segment
           WHERE tenant_id = $1 AND first_token > c.watermark ORDER BY first_token LIMIT 1),
-        latest.*
+        \(VoidRows.columns("h.tenant_id")), latest.*
       FROM duckmesh_head h JOIN duckmesh_consumer c USING (tenant_id)
       CROSS JOIN LATERAL (\(Self.snapshotSelection("TRUE"))) AS latest(
         snapshot_id, snapshot_time, author, shown, parent)
@@ -142,7 +142,8 @@ extension PostgreSQLCatalog {
     guard rows.count > 0 else { throw .damaged(reason: "tenant without its rows") }
     return TenantProgress(
       head: VisibilityToken(rows.int64(0, 0)), watermark: VisibilityToken(rows.int64(0, 1)),
-      latest: Self.snapshot(rows, 0, from: 4), deadLetters: rows.int64(0, 2),
-      oldestPendingAt: rows.optionalInt64(0, 3).map { Timestamp(microseconds: $0) })
+      latest: Self.snapshot(rows, 0, from: 6), deadLetters: rows.int64(0, 2),
+      oldestPendingAt: rows.optionalInt64(0, 3).map { Timestamp(microseconds: $0) },
+      voids: VoidRows.ranges(rows, 0, from: 4))
   }
 }

@@ -12,7 +12,7 @@ extension SQLFunction {
     """
     (commit_name TEXT, committer TEXT,
       tenants BIGINT[], epochs BIGINT[], from_tokens BIGINT[], to_tokens BIGINT[],
-      tables BIGINT[], versions BIGINT[],
+      void_counts BIGINT[], tables BIGINT[], versions BIGINT[],
       file_tables BIGINT[], file_names TEXT[], file_rows BIGINT[], file_sizes BIGINT[],
       footer_sizes BIGINT[],
       statistic_files BIGINT[], statistic_columns BIGINT[], column_sizes BIGINT[],
@@ -47,14 +47,20 @@ extension SQLFunction {
     ORDER BY tenant_id FOR NO KEY UPDATE;
     instant := \(now.name)(lease_overriding);
     SELECT array_agg(fence.tenant_id ORDER BY fence.tenant_id) INTO refused
-    FROM unnest(tenants, epochs, from_tokens, to_tokens)
-      AS fence(tenant_id, epoch, from_token, to_token)
+    FROM unnest(tenants, epochs, from_tokens, to_tokens, void_counts)
+      AS fence(tenant_id, epoch, from_token, to_token, void_count)
     WHERE (
       SELECT lease.owner = committer AND lease.epoch = fence.epoch
         AND \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant)
         AND lease.watermark = fence.from_token AND fence.to_token >= fence.from_token
         AND fence.to_token <= (
           SELECT issued.head FROM duckmesh_head AS issued WHERE issued.tenant_id = fence.tenant_id)
+        AND fence.void_count = (
+          SELECT coalesce(sum(passed.last_token - passed.first_token + 1), 0)
+          FROM duckmesh_void AS passed WHERE passed.tenant_id = fence.tenant_id
+            AND passed.first_token > fence.from_token AND passed.last_token <= fence.to_token)
+        AND (SELECT count(*) FROM duckmesh_void AS next WHERE next.tenant_id = fence.tenant_id
+          AND next.first_token = fence.to_token + 1) = 0
       FROM duckmesh_consumer AS lease WHERE lease.tenant_id = fence.tenant_id) IS NOT TRUE;
     IF refused IS NOT NULL THEN outcome := 'fenced'; RETURN; END IF;
     IF NOT is_accounted THEN outcome := 'unaccounted'; RETURN; END IF;

@@ -1,3 +1,5 @@
+import Consistency
+
 extension SQLFunction {
   /// Makes a tenant, or finds the one of that name; null when `most` are there already.
   ///
@@ -10,6 +12,7 @@ extension SQLFunction {
     LANGUAGE plpgsql VOLATILE AS $$
     DECLARE
       opening RECORD;
+      floor_token BIGINT;
     BEGIN
       PERFORM FROM duckmesh_lake_head FOR NO KEY UPDATE;
       SELECT tenant_id, schema_id, created_at INTO made_tenant, made_schema, made_at
@@ -26,11 +29,17 @@ extension SQLFunction {
         'schema-' || made_schema || '/', TRUE);
       INSERT INTO duckmesh_tenant(tenant_name, schema_id, created_at)
       VALUES (name, made_schema, made_at) RETURNING tenant_id INTO made_tenant;
-      INSERT INTO duckmesh_head(tenant_id, head) VALUES (made_tenant, 0);
+      -- A tenant of this name may have been in a life that was lost, so tokens begin where those
+      -- of the catalog's generation do.
+      SELECT (value::BIGINT - \(LakeGeneration.first)) * \(LakeGeneration.stride) INTO floor_token
+      FROM duckmesh_meta WHERE key = 'generation';
+      INSERT INTO duckmesh_head(tenant_id, head) VALUES (made_tenant, floor_token);
       INSERT INTO duckmesh_consumer(tenant_id, watermark, epoch, leased_until)
-      VALUES (made_tenant, 0, 0, 0);
+      VALUES (made_tenant, floor_token, 0, 0);
       INSERT INTO duckmesh_watermark(tenant_id, snapshot_id, watermark)
-      VALUES (made_tenant, opening.opened, 0);
+      VALUES (made_tenant, opening.opened, floor_token);
+      INSERT INTO duckmesh_void(tenant_id, first_token, last_token, snapshot_id, recorded_at)
+      SELECT made_tenant, 1, floor_token, opening.opened, made_at WHERE floor_token > 0;
       INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author)
       VALUES (opening.opened, 'created_schema:"' || replace(name, '"', '""') || '"', 'duckmesh');
       PERFORM \(signalTablesChanged.name)(ARRAY[made_tenant]);

@@ -1,3 +1,4 @@
+import Catalog
 import LakeTables
 import Model
 import PostgreSQL
@@ -13,6 +14,8 @@ package final class PostgreSQLDatabase: Sendable {
   let publishing: PostgreSQLPool
   let general: PostgreSQLPool
   let maintenance: PostgreSQLPool
+  /// What each connection is held to, once it is armed.
+  package let lakeGuard: LakeGuard
   /// Nil but in tests: the database's own clock is the only one that leases and snapshots know.
   let clock: CatalogClock?
 
@@ -47,15 +50,38 @@ package final class PostgreSQLDatabase: Sendable {
   private init(_ options: PostgreSQLOptions, clock: CatalogClock?) throws(PostgreSQLError) {
     self.options = options
     self.clock = clock
+    let lakeGuard = LakeGuard()
+    self.lakeGuard = lakeGuard
+    let verification = Self.verification(lakeGuard)
     var publishingOptions = options.pool(
       "publish", size: options.publishingConnections, settings: Self.publishingSettings)
     publishingOptions.statementTimeoutMs = options.publishingTimeoutMs
+    publishingOptions.verification = verification
     publishing = try PostgreSQLPool(options: publishingOptions)
-    general = try PostgreSQLPool(
-      options: options.pool("general", size: options.generalConnections))
+    var generalOptions = options.pool("general", size: options.generalConnections)
+    generalOptions.verification = verification
+    general = try PostgreSQLPool(options: generalOptions)
     var maintenanceOptions = options.pool("maintain", size: options.maintenanceConnections)
     maintenanceOptions.statementTimeoutMs = options.maintenanceTimeoutMs
+    maintenanceOptions.verification = verification
     maintenance = try PostgreSQLPool(options: maintenanceOptions)
+  }
+
+  /// A server that was restored or replaced while it was away is noticed by the first connection
+  /// to it.
+  private static func verification(_ lakeGuard: LakeGuard) -> PostgreSQLVerification {
+    PostgreSQLVerification(
+      statement: IdentityRow.selection,
+      judge: {
+        let judge = lakeGuard.judge()
+        return { rows in
+          guard let state = try? IdentityRow.state(rows) else {
+            return "the catalog does not say which lake it is"
+          }
+          return judge(state)
+        }
+      },
+      objection: { lakeGuard.objection })
   }
 
   /// A plan that was made while the key table was empty reads all of it for each group once it is

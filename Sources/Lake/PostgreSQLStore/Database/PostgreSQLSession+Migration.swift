@@ -1,3 +1,4 @@
+import Consistency
 import LakeTables
 import Model
 import PostgreSQL
@@ -82,7 +83,11 @@ extension PostgreSQLSession {
         _ = try query(
           "INSERT INTO ducklake_metadata VALUES ($1, $2, NULL, NULL)", [.text(key), .text(value)])
       }
-      try script("INSERT INTO duckmesh_meta VALUES ('incarnation', gen_random_uuid()::TEXT)")
+      try script(
+        """
+        INSERT INTO duckmesh_meta VALUES ('lake', gen_random_uuid()::TEXT),
+          ('generation', '\(LakeGeneration.first)')
+        """)
     }
   }
 

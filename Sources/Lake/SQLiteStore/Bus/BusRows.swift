@@ -86,3 +86,21 @@ enum KeyRow {
     try connection.statement("DELETE FROM duckmesh_key WHERE key = ?").bind(key.bytes, at: 1).run()
   }
 }
+
+/// A tenant's void tokens.
+enum VoidRows {
+  static func read(
+    _ tenant: TenantID, _ connection: SQLiteConnection
+  ) throws(SQLiteError) -> VoidRanges {
+    let row = try connection.statement(
+      "SELECT first_token, last_token FROM duckmesh_void WHERE tenant_id = ?"
+    ).bind(tenant.rawValue, at: 1)
+    var ranges: [VoidRanges.Range] = []
+    while try row.step() {
+      let (first, last) = (VisibilityToken(row.int64(0)), VisibilityToken(row.int64(1)))
+      guard first <= last else { throw .corrupt(message: "a void range ends before it begins") }
+      ranges.append(VoidRanges.Range(first: first, last: last))
+    }
+    return VoidRanges(ranges)
+  }
+}

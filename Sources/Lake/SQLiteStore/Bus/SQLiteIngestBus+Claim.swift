@@ -47,9 +47,11 @@ private struct PendingEvents: Sendable {
   let watermark: VisibilityToken
   let lease: LeaseState
   let segments: [Segment]
+  let landing: VisibilityToken?
 
   func claim(epoch: LeaseEpoch) -> TenantClaim {
-    TenantClaim(tenant: tenant, epoch: epoch, from: watermark, segments: segments)
+    TenantClaim(
+      tenant: tenant, epoch: epoch, from: watermark, segments: segments, landing: landing)
   }
 }
 
@@ -73,17 +75,19 @@ private struct SegmentReader {
     for tenant in tenants {
       guard bytes < limit.bytes, records < limit.records else { break }
       guard let row = try ConsumerRow.read(tenant, connection), isFree(row.lease) else { continue }
-      let segments = try segments(of: tenant, after: row.watermark)
-      guard !segments.isEmpty else { continue }
+      let voids = try VoidRows.read(tenant, connection)
+      let segments = try segments(of: tenant, after: row.watermark, voids: voids)
+      guard let last = segments.last else { continue }
       pending.append(
         PendingEvents(
-          tenant: tenant, watermark: row.watermark, lease: row.lease, segments: segments))
+          tenant: tenant, watermark: row.watermark, lease: row.lease, segments: segments,
+          landing: voids.landing(last.lastToken)))
     }
     return pending
   }
 
   private mutating func segments(
-    of tenant: TenantID, after watermark: VisibilityToken
+    of tenant: TenantID, after watermark: VisibilityToken, voids: VoidRanges
   ) throws(SQLiteError) -> [Segment] {
     let rows = try connection.statement(
       """
@@ -98,6 +102,8 @@ private struct SegmentReader {
       try rows.step()
     {
       let segment = try segment(rows, tenant: tenant)
+      // What lies beyond void tokens is for the next claim, after the watermark has stepped over.
+      if voids.contains(expected) { break }
       // The invariant of dense tokens, checked where it would do harm: a gap would be skipped.
       guard segment.firstToken == expected else {
         throw .corrupt(message: "no segment begins at the token after the one before")

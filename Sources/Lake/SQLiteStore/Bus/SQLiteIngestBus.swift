@@ -92,15 +92,17 @@ package struct SQLiteIngestBus: IngestBus {
         """)
       var tenants: [TenantBacklog] = []
       while try statement.step() {
+        let tenant = TenantID(statement.int64(0))
         tenants.append(
           TenantBacklog(
-            tenant: TenantID(statement.int64(0)), head: VisibilityToken(statement.int64(1)),
+            tenant: tenant, head: VisibilityToken(statement.int64(1)),
             watermark: VisibilityToken(statement.int64(2)),
             oldestPublishedAt: Timestamp(microseconds: statement.int64(3)),
             bytes: Int(statement.int64(4)),
             lease: LeaseView(
               owner: statement.optionalText(5).map(OwnerID.init),
-              until: Timestamp(microseconds: statement.int64(6)), now: now)))
+              until: Timestamp(microseconds: statement.int64(6)), now: now),
+            voids: try VoidRows.read(tenant, connection)))
       }
       return tenants
     }

@@ -31,6 +31,15 @@ struct LakeHead {
     time = CommitRules.snapshotTime(now: now, previous: time)
   }
 
+  /// Goes so far that no number of a life that was lost comes again.
+  mutating func skip(_ jump: Int64, now: Timestamp) {
+    snapshot = SnapshotID(snapshot.rawValue + jump)
+    time = CommitRules.snapshotTime(now: now, previous: time)
+    schemaVersion += jump
+    nextCatalogID += jump
+    nextFileID += jump
+  }
+
   mutating func takeCatalogID() -> Int64 {
     defer { nextCatalogID += 1 }
     return nextCatalogID

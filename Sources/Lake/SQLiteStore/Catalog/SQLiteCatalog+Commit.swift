@@ -73,7 +73,10 @@ private struct EventCommitTransaction {
     let tableTenants = try tenantsOfTables()
     for fence in commit.fences {
       let state = try mapping(CommitError.init) { () throws(SQLiteError) in
-        try (ConsumerRow.read(fence.tenant, connection), HeadRow.read(fence.tenant, connection))
+        try (
+          ConsumerRow.read(fence.tenant, connection), HeadRow.read(fence.tenant, connection),
+          VoidRows.read(fence.tenant, connection)
+        )
       }
       guard let row = state.0, let head = state.1 else {
         lost.append(fence.tenant)
@@ -85,7 +88,7 @@ private struct EventCommitTransaction {
         .reduce(0) { $0 + $1.recordCount }
       let refusal = CommitRules.check(
         fence, owner: commit.owner, lease: row.lease, watermark: row.watermark, head: head,
-        ledger: counts, fileRows: fileRows, now: clock.lease())
+        voids: state.2, ledger: counts, fileRows: fileRows, now: clock.lease())
       switch refusal {
       case nil: break
       case .fenced: lost.append(fence.tenant)

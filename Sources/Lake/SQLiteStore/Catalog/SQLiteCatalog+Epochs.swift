@@ -18,10 +18,28 @@ extension SQLiteCatalog {
             """
           ).bind(now, at: 1).run()
         }
+        let (lost, adoptedAt) = try adoptions(connection)
         return LeaseEpochs(
-          tenants: try tenantEpochs(connection), tables: try tableEpochs(connection))
+          tenants: try tenantEpochs(connection), tables: try tableEpochs(connection),
+          lostNumbers: lost, adoptedAt: adoptedAt)
       }
     }
+  }
+
+  private func adoptions(
+    _ connection: SQLiteConnection
+  ) throws(SQLiteError) -> ([ClosedRange<Int64>], Timestamp?) {
+    let row = try connection.statement(
+      "SELECT first_lost_id, next_catalog_id, adopted_at FROM duckmesh_adoption ORDER BY generation"
+    )
+    var lost: [ClosedRange<Int64>] = []
+    var newest: Timestamp?
+    while try row.step() {
+      newest = Timestamp(microseconds: row.int64(2))
+      guard row.int64(0) < row.int64(1) else { continue }
+      lost.append(row.int64(0)...row.int64(1) - 1)
+    }
+    return (lost, newest)
   }
 
   private func tenantEpochs(

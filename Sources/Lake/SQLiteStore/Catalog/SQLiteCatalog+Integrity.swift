@@ -7,10 +7,12 @@ import SQLite
 extension SQLiteCatalog {
   package func accounts() async throws(CatalogError) -> [TenantAccount] {
     try await read { (connection) throws(SQLiteError) in
-      let row = try connection.statement(
+      let row = try connection.prepare(
         """
         SELECT n.tenant_id, n.tenant_name, h.head, c.watermark, c.inserted, c.superseded,
-          c.no_operation, c.dead_lettered, c.discarded
+          c.no_operation, c.dead_lettered, c.discarded,
+          \(VoidSQL.count("n.tenant_id", "v.last_token <= c.watermark")),
+          \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark"))
         FROM duckmesh_tenant n JOIN duckmesh_head h USING (tenant_id)
         JOIN duckmesh_consumer c USING (tenant_id) ORDER BY n.tenant_id
         """)
@@ -18,11 +20,12 @@ extension SQLiteCatalog {
       while try row.step() {
         accounts.append(
           TenantAccount(
-            tenant: TenantID(row.int64(0)), tenantName: row.text(1), acknowledged: row.int64(2),
+            tenant: TenantID(row.int64(0)), tenantName: row.text(1),
+            acknowledged: row.int64(2) - row.int64(9) - row.int64(10),
             counts: LedgerCounts(
               inserted: row.int64(4), superseded: row.int64(5), noOperation: row.int64(6),
               deadLettered: row.int64(7)),
-            discarded: row.int64(8), pending: row.int64(2) - row.int64(3),
+            discarded: row.int64(8), pending: row.int64(2) - row.int64(3) - row.int64(10),
             watermark: VisibilityToken(row.int64(3))))
       }
       return accounts
@@ -101,7 +104,8 @@ private struct CatalogRule: Sendable {
     CatalogRule(
       text: "each token has exactly one key",
       query: """
-        SELECT h.tenant_id FROM duckmesh_head h WHERE h.head <> (
+        SELECT h.tenant_id FROM duckmesh_head h
+        WHERE h.head - \(VoidSQL.count("h.tenant_id", "v.first_token <= h.head")) <> (
           SELECT count(*) FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
           WHERE t.tenant_id = h.tenant_id)
         """),
@@ -117,17 +121,23 @@ private struct CatalogRule: Sendable {
       query: """
         SELECT DISTINCT t.tenant_id FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
         JOIN duckmesh_head h USING (tenant_id) WHERE k.token NOT BETWEEN 1 AND h.head
+          OR EXISTS (SELECT 1 FROM duckmesh_void v WHERE v.tenant_id = t.tenant_id
+            AND k.token BETWEEN v.first_token AND v.last_token)
         """),
     CatalogRule(
-      text: "segments follow the watermark without a gap up to the head",
+      text: "segments follow the watermark up to the head, with void tokens alone in between",
       query: """
         SELECT c.tenant_id FROM duckmesh_consumer c JOIN duckmesh_head h USING (tenant_id)
-        WHERE h.head > c.watermark AND h.head IS NOT (SELECT max(s.last_token)
-          FROM duckmesh_segment s WHERE s.tenant_id = c.tenant_id AND s.first_token > c.watermark)
+        WHERE h.head > c.watermark AND h.head IS NOT (SELECT max(s.last_token) FROM (
+            SELECT tenant_id, first_token, last_token FROM duckmesh_segment
+            UNION ALL SELECT tenant_id, first_token, last_token FROM duckmesh_void) AS s
+          WHERE s.tenant_id = c.tenant_id AND s.first_token > c.watermark)
         UNION SELECT tenant_id FROM (SELECT s.tenant_id, s.first_token, s.last_token,
             lag(s.last_token, 1, c.watermark)
               OVER (PARTITION BY s.tenant_id ORDER BY s.first_token) AS previous
-          FROM duckmesh_segment s JOIN duckmesh_consumer c USING (tenant_id)
+          FROM (SELECT tenant_id, first_token, last_token FROM duckmesh_segment
+            UNION ALL SELECT tenant_id, first_token, last_token FROM duckmesh_void) AS s
+          JOIN duckmesh_consumer c USING (tenant_id)
           WHERE s.first_token > c.watermark)
         WHERE first_token <> previous + 1 OR last_token < first_token
         """),
@@ -140,9 +150,20 @@ private struct CatalogRule: Sendable {
     CatalogRule(
       text: "the ledger accounts for every token up to the watermark",
       query: """
-        SELECT c.tenant_id FROM duckmesh_consumer c WHERE c.watermark <> (
+        SELECT c.tenant_id FROM duckmesh_consumer c
+        WHERE c.watermark - \(VoidSQL.count("c.tenant_id", "v.last_token <= c.watermark")) <> (
           SELECT coalesce(sum(inserted + superseded + no_operation + dead_lettered), 0)
           FROM duckmesh_ledger l WHERE l.tenant_id = c.tenant_id)
+        """),
+    CatalogRule(
+      text: "void tokens lie apart, and wholly on one side of the watermark",
+      query: """
+        SELECT v.tenant_id FROM duckmesh_void v JOIN duckmesh_consumer c USING (tenant_id)
+        JOIN duckmesh_head h USING (tenant_id)
+        WHERE v.last_token < v.first_token OR v.last_token > h.head
+          OR c.watermark BETWEEN v.first_token - 1 AND v.last_token - 1
+          OR EXISTS (SELECT 1 FROM duckmesh_void o WHERE o.tenant_id = v.tenant_id
+            AND o.first_token > v.first_token AND o.first_token <= v.last_token + 1)
         """),
     CatalogRule(
       text: "the totals are what the ledger adds up to",

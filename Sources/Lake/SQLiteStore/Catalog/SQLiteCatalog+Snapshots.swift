@@ -175,7 +175,8 @@ extension SQLiteCatalog {
       defer { row.reset() }
       return TenantProgress(
         head: head, watermark: consumer.watermark, latest: latest, deadLetters: row.int64(0),
-        oldestPendingAt: row.optionalInt64(1).map { Timestamp(microseconds: $0) })
+        oldestPendingAt: row.optionalInt64(1).map { Timestamp(microseconds: $0) },
+        voids: try VoidRows.read(tenant, connection))
     }
     guard let found else { throw .damaged(reason: "tenant without its rows") }
     return found

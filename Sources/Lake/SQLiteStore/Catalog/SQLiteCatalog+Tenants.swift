@@ -1,4 +1,5 @@
 import Catalog
+import Consistency
 import LakeTables
 import Model
 import SQLite
@@ -79,16 +80,34 @@ extension SQLiteCatalog {
       "INSERT INTO duckmesh_tenant(tenant_name, schema_id, created_at) VALUES (?, ?, ?)"
     ).bind(name, at: 1).bind(schema, at: 2).bind(now.microseconds, at: 3).run()
     let tenant = TenantID(connection.lastInsertRowID)
-    try connection.statement("INSERT INTO duckmesh_head VALUES (?, 0)")
-      .bind(tenant.rawValue, at: 1).run()
-    try connection.statement(
-      "INSERT INTO duckmesh_consumer(tenant_id, watermark, epoch, leased_until) VALUES (?, 0, 0, 0)"
-    ).bind(tenant.rawValue, at: 1).run()
-    try head.writeWatermark(.none, tenant: tenant, connection)
+    let floor = try beginTokens(of: tenant, head: head, now: now, connection)
+    try head.writeWatermark(floor, tenant: tenant, connection)
     try head.write(
       changes: ["created_schema:\(SQLText.identifier(name))"], author: "duckmesh", extra: nil,
       connection)
     return TenantRecord(
       id: tenant, name: name, folder: Folders.tenant(schema: schema), createdAt: now)
+  }
+
+  /// A tenant of this name may have been in a life that was lost, so tokens begin where those of
+  /// the catalog's generation do.
+  ///
+  /// - Returns: the last token that is void.
+  private static func beginTokens(
+    of tenant: TenantID, head: LakeHead, now: Timestamp, _ connection: SQLiteConnection
+  ) throws(SQLiteError) -> VisibilityToken {
+    let generation = try IdentityRows.generation(connection)
+    let floor = LakeGeneration.floor(of: generation)
+    try connection.statement("INSERT INTO duckmesh_head VALUES (?, ?)")
+      .bind(tenant.rawValue, at: 1).bind(floor.rawValue, at: 2).run()
+    try connection.statement(
+      "INSERT INTO duckmesh_consumer(tenant_id, watermark, epoch, leased_until) VALUES (?, ?, 0, 0)"
+    ).bind(tenant.rawValue, at: 1).bind(floor.rawValue, at: 2).run()
+    if floor > .none {
+      try connection.statement("INSERT INTO duckmesh_void VALUES (?, 1, ?, ?, ?)")
+        .bind(tenant.rawValue, at: 1).bind(floor.rawValue, at: 2)
+        .bind(head.snapshot.rawValue, at: 3).bind(now.microseconds, at: 4).run()
+    }
+    return floor
   }
 }

@@ -10,7 +10,7 @@ extension Migration {
     "duckmesh_meta", "duckmesh_tenant", "duckmesh_head", "duckmesh_consumer", "duckmesh_key",
     "duckmesh_segment", "duckmesh_table", "duckmesh_schema_version", "duckmesh_watermark",
     "duckmesh_ledger", "duckmesh_commit", "duckmesh_dead_letter", "duckmesh_table_lease",
-    "duckmesh_maintenance_run",
+    "duckmesh_maintenance_run", "duckmesh_void", "duckmesh_adoption",
   ]
 
   private static let ownTables = [
@@ -98,6 +98,19 @@ extension Migration {
     CREATE TABLE duckmesh_maintenance_run(
       run_id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, started_at INTEGER NOT NULL,
       finished_at INTEGER NOT NULL, summary TEXT NOT NULL)
+    """,
+    """
+    CREATE TABLE duckmesh_void(
+      tenant_id INTEGER NOT NULL, first_token INTEGER NOT NULL, last_token INTEGER NOT NULL,
+      snapshot_id INTEGER NOT NULL, recorded_at INTEGER NOT NULL,
+      PRIMARY KEY (tenant_id, first_token)) WITHOUT ROWID
+    """,
+    // Numbers of schemas and tables from `first_lost_id` on, up to before `next_catalog_id`, may
+    // have been given in the life that was lost.
+    """
+    CREATE TABLE duckmesh_adoption(
+      generation INTEGER PRIMARY KEY, adopted_at INTEGER NOT NULL, restored_snapshot INTEGER NOT NULL,
+      snapshot_id INTEGER NOT NULL, first_lost_id INTEGER NOT NULL, next_catalog_id INTEGER NOT NULL)
     """,
   ]
 }

@@ -1,3 +1,4 @@
+import Consistency
 import LakeTables
 import Model
 import SQLite
@@ -81,7 +82,12 @@ struct Migrator {
       try connection.statement("INSERT INTO ducklake_metadata VALUES (?, ?, NULL, NULL)")
         .bind(key, at: 1).bind(value, at: 2).run()
     }
-    try connection.statement("INSERT INTO duckmesh_meta VALUES ('incarnation', ?)")
-      .bind(UUIDText.random(), at: 1).run()
+    for (key, value) in [
+      ("lake", UUIDText.random()), ("generation", "\(LakeGeneration.first)"),
+      ("nonce", UUIDText.random()),
+    ] {
+      try connection.statement("INSERT INTO duckmesh_meta VALUES (?, ?)")
+        .bind(key, at: 1).bind(value, at: 2).run()
+    }
   }
 }

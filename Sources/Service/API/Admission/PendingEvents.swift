@@ -1,3 +1,4 @@
+import Consistency
 import Model
 import Runtime
 
@@ -19,9 +20,15 @@ package final class PendingEvents: Sendable {
     var watermark: Int64
     /// Whether the watermark was read or announced, and is not merely the lowest possible harm.
     var isKnown = true
+    /// Void tokens that may lie between the two.
+    var voids = VoidRanges.none
     var drain = DrainRate()
 
-    var pending: Int64 { max(0, head - watermark) }
+    var pending: Int64 { max(0, events(after: watermark, through: head)) }
+
+    func events(after from: Int64, through to: Int64) -> Int64 {
+      to - from - voids.count(after: VisibilityToken(from), through: VisibilityToken(to))
+    }
   }
 
   private struct State {
@@ -39,7 +46,7 @@ package final class PendingEvents: Sendable {
       body(&progress)
       if known == 0, progress.pending > 0 { progress.drain.began(now: now) }
       if total == 0, progress.pending > 0 { drain.began(now: now) }
-      let left = max(0, progress.watermark - watermark)
+      let left = max(0, progress.events(after: watermark, through: progress.watermark))
       if left > 0 {
         progress.drain.left(left, now: now)
         drain.left(left, now: now)
@@ -53,10 +60,17 @@ package final class PendingEvents: Sendable {
   private let perTenant: Int64
   private let inAll: Int64
   private let isShared: Bool
+  private let floor: Int64
   private let clock: any MonotonicClock
 
-  /// - Parameter isShared: whether other processes publish as well.
-  package init(perTenant: Int, inAll: Int, isShared: Bool = false, clock: any MonotonicClock) {
+  /// - Parameters:
+  ///   - isShared: whether other processes publish as well.
+  ///   - floor: the token after which those of a tenant begin that is made from here on.
+  package init(
+    perTenant: Int, inAll: Int, isShared: Bool = false, floor: VisibilityToken = .none,
+    clock: any MonotonicClock
+  ) {
+    self.floor = floor.rawValue
     self.perTenant = Int64(perTenant)
     self.inAll = Int64(inAll)
     self.isShared = isShared
@@ -67,7 +81,7 @@ package final class PendingEvents: Sendable {
     // Alone, every older tenant was learned at the start, so an unknown one begins at nothing. With
     // others it may have a history: until that is read, only what comes after counts.
     let initial = Progress(
-      head: isShared ? head.rawValue : 0, watermark: isShared ? head.rawValue : 0,
+      head: isShared ? head.rawValue : floor, watermark: isShared ? head.rawValue : floor,
       isKnown: !isShared)
     let now = clock.now
     state.withLock { state in
@@ -80,11 +94,16 @@ package final class PendingEvents: Sendable {
   }
 
   /// What is read from the catalog or the bus.
-  package func learn(tenant: TenantID, head: VisibilityToken, watermark: VisibilityToken) {
+  ///
+  /// - Parameter voids: the tenant's void tokens; nil when they were not asked for.
+  package func learn(
+    tenant: TenantID, head: VisibilityToken, watermark: VisibilityToken, voids: VoidRanges? = nil
+  ) {
     let initial = Progress(head: watermark.rawValue, watermark: watermark.rawValue)
     let now = clock.now
     state.withLock { state in
       state.change(tenant, initial, now: now) { progress in
+        if let voids { progress.voids = voids }
         progress.head = max(progress.head, head.rawValue)
         // Neither goes back, but a guess gives way.
         progress.watermark =

@@ -138,6 +138,11 @@ extension APIError {
     case .tokenNeverIssued:
       self.init(
         400, "VISIBILITY_TOKEN_INVALID", "this token was never issued to this tenant")
+    case .tokenVoid(let token):
+      self.init(
+        410, "TOKEN_VOID",
+        "the event with this token was lost when the catalog was restored; send it again with its key",
+        context: [.init("token", .integer(token.rawValue))])
     case .consistencyTimeout(let requested, let latest):
       self = .consistencyTimeout(requested: requested, latest: latest)
     case .tooManyWaiters, .queueFull:

@@ -16,13 +16,13 @@ struct LagHandler: Sendable {
     } catch {
       throw APIError(error)
     }
-    let pending = progress.head.rawValue - progress.watermark.rawValue
+    let pending = progress.pending
     let claimed = min(pending, services.coordinator?.claimedEvents(of: tenant.id) ?? 0)
     let now = Timestamp(microseconds: SystemTime.nowMicroseconds)
     return .json(status: 200, context) { writer in
       writer.beginObject()
       writer.member("tenant_id", tenant.name)
-      writer.member("accepted_events", progress.head.rawValue)
+      writer.member("accepted_events", progress.accepted)
       writer.member("claimed_events", claimed)
       writer.member("pending_events", pending)
       writer.member(

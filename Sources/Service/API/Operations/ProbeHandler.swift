@@ -42,7 +42,8 @@ struct ProbeHandler: Sendable {
       components.append(Component(name: "catalog", isReady: true, detail: "ok"))
       components.append(Component(name: "schema_cache", isReady: true, detail: "ok"))
     } catch {
-      components.append(Component(name: "catalog", isReady: false, detail: "unavailable"))
+      let detail = services.lakeObjection() ?? "unavailable"
+      components.append(Component(name: "catalog", isReady: false, detail: detail))
       components.append(Component(name: "schema_cache", isReady: false, detail: "unavailable"))
     }
     do {
