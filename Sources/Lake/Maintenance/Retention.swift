@@ -144,7 +144,7 @@ struct Retention: Sendable {
       case .merge: epochs.tables["\(tenant)\(parts[1])/"]
       }
     guard let current else { return false }
-    return name.epoch < current
+    return LeaseRules.isOutlived(name.epoch, current: current)
   }
 }
 
