@@ -1,4 +1,5 @@
 import Catalog
+import Consistency
 import Coordinator
 import IngestBus
 import Model
