@@ -46,12 +46,22 @@ package struct FlightProtocol: Sendable {
   }
 
   package struct End: Sendable, Equatable {
-    package var committed: [TenantFence] = []
-    package var lost: [TenantID] = []
+    package var committed: [TenantFence]
+    package var lost: [TenantID]
     /// Whose files are to be taken away, put or not.
-    package var discarded: [Draft] = []
+    package var discarded: [Draft]
     /// Tenants of neither list wait and are tried again.
-    package var hasFailed = false
+    package var hasFailed: Bool
+
+    package init(
+      committed: [TenantFence] = [], lost: [TenantID] = [], discarded: [Draft] = [],
+      hasFailed: Bool = false
+    ) {
+      self.committed = committed
+      self.lost = lost
+      self.discarded = discarded
+      self.hasFailed = hasFailed
+    }
   }
 
   private let parts: [Part]
