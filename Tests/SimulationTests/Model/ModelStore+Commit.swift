@@ -13,7 +13,13 @@ extension ModelStore {
     for fence in commit.fences {
       switch check(fence, of: commit) {
       case nil: break
-      case .fenced: lost.append(fence.tenant)
+      case .fenced:
+        lost.append(fence.tenant)
+        if tenants[Int(fence.tenant.rawValue)].lease.epoch == fence.epoch,
+          tenants[Int(fence.tenant.rawValue)].lease.leasedUntil > now
+        {
+          oracle.reach(.commitFencedByItsWatermark)
+        }
       case .unaccountedTokens(let expected, let found):
         return .inconsistent("\(expected) tokens passed, \(found) accounted for")
       case .rowsDiffer(let ledger, let rows):

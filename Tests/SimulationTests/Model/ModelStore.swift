@@ -72,6 +72,7 @@ struct ModelStore {
       return .schemaChanged
     }
     assignment.beginRequest()
+    let headBefore = tenants[request.tenant].events.count
     var tokens: [Int] = []
     for (index, record) in request.records.enumerated() {
       let found = tables[request.table].keys[record.key]
@@ -95,6 +96,11 @@ struct ModelStore {
       case .duplicate(let token): tokens.append(Int(token.rawValue))
       case .conflict:
         undo(request, before: index, through: Int(assignment.committedHead.rawValue))
+        oracle.check(
+          tenants[request.tenant].events.count == headBefore
+            && request.records.allSatisfy { record in
+              tables[request.table].keys[record.key].map { $0.token <= headBefore } ?? true
+            }, "something of a refused request remains")
         return .keyReused(index: index)
       }
     }

@@ -181,9 +181,9 @@ extension History {
     }
   }
 
-  /// Sends a message that nobody may rely on.
+  /// Sends a message that nobody may rely on, not even after healing.
   func spread(_ send: (Int64) -> Void) {
-    guard isHealing || !dice.chance(perMille: shape.lossPerMille) else {
+    guard !dice.chance(perMille: shape.lossPerMille) else {
       faults += 1
       return
     }

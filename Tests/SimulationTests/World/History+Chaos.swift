@@ -121,7 +121,7 @@ extension History {
 
   // MARK: Healing
 
-  /// Faults and new work end; what is under way goes on.
+  /// Faults and new work end; what is under way goes on, and messages go astray as before.
   func heal() {
     note("healing")
     isHealing = true
@@ -129,6 +129,16 @@ extension History {
     for process in processes.indices {
       processes[process].pausedUntil = min(processes[process].pausedUntil, time)
       restart(process)
+    }
+    readHeads()
+  }
+
+  /// Readers who must be answered, at every API, with each tenant's last token.
+  private func readHeads() {
+    for api in apis.indices {
+      for tenant in store.tenants.indices where store.tenants[tenant].head > 0 {
+        read(tenant: tenant, token: store.tenants[tenant].head, api: api, isFinal: true)
+      }
     }
   }
 
@@ -139,11 +149,7 @@ extension History {
     else { return false }
     guard !hasFinalReaders else { return true }
     hasFinalReaders = true
-    for api in apis.indices {
-      for tenant in store.tenants.indices where store.tenants[tenant].head > 0 {
-        read(tenant: tenant, token: store.tenants[tenant].head, api: api, isFinal: true)
-      }
-    }
+    readHeads()
     return openReaders == 0
   }
 

@@ -96,7 +96,9 @@ extension History {
   // MARK: Flights
 
   func depart(_ coordinator: Int) {
-    while coordinators[coordinator].flights.count < ModelCoordinator.flightLimit {
+    while !coordinators[coordinator].schedule.isEmpty,
+      coordinators[coordinator].flights.count < ModelCoordinator.flightLimit
+    {
       let flying = Set(coordinators[coordinator].inFlight.keys.map { TenantID(Int64($0)) })
       let due = coordinators[coordinator].schedule.due(now: instant, limit: 8, excluding: flying)
       guard let first = due.first else { return }
@@ -183,12 +185,19 @@ extension History {
 
   /// The end of a flight, as the coordinator's bookkeeping has it.
   func finish(_ end: FlightProtocol.End, _ flight: ModelFlight, _ coordinator: Int) {
-    for file in flight.files(of: end.discarded) where store.files[file].namedAt == nil {
-      discard(file, of: flight)
+    let discarded = flight.files(of: end.discarded)
+    for file in discarded { discard(file, of: flight) }
+    for file in flight.files where !discarded.contains(file) {
+      check(
+        store.files[file].namedAt != nil || store.files[file].isInDoubt,
+        "a flight leaves file \(file) behind, which nothing names")
     }
     if end.hasFailed { return fail(flight, coordinator) }
     for fence in end.committed {
       let tenant = Int(fence.tenant.rawValue)
+      check(
+        Int(fence.to.rawValue) <= store.tenants[tenant].accountedThrough,
+        "a flight takes for committed what is not")
       coordinators[coordinator].schedule.committed(
         tenant: fence.tenant, watermark: fence.to, now: instant)
       coordinators[coordinator].unacknowledged[tenant] = Int(fence.to.rawValue)

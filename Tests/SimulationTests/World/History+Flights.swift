@@ -66,6 +66,7 @@ extension History {
         ModelFile(
           tenant: tenant, table: table, epoch: claim.epoch, schemaVersion: version,
           base: claim.from, rows: rows, digest: digest))
+      flight.files.append(store.files.count - 1)
     }
     return ModelPart(
       tenant: tenant, table: table, base: claim.from, rows: rows, deadLetters: letters,
@@ -130,6 +131,9 @@ extension History {
           case .unknown: .outcomeUnknown
           }
         note("\(flight.owner.rawValue): commit \(order.id) \(reply)")
+        if reply == .applied, drafts.contains(where: { $0.version > 1 }) {
+          reach(.commitMaterializedAgain)
+        }
         guard reply == .outcomeUnknown else {
           return carryOut(flight.flow.received(reply), flight, coordinator)
         }

@@ -11,7 +11,8 @@ struct Reader {
   let isFinal: Bool
   var waiter: BarrierState.WaiterID?
   var snapshot = 0
-  /// What released it.
+  /// The tenant's head when it asked.
+  var head = 0
   var isDone = false
 }
 
@@ -41,6 +42,7 @@ extension History {
       then: {
         [self] head, snapshot in
         readers[number].snapshot = snapshot
+        readers[number].head = head
         let watermark = store.snapshots[snapshot].watermarks[reader.tenant]
         carryOut(
           reader.flow.readProgress(
@@ -97,7 +99,9 @@ extension History {
     case .fail(let failure):
       note("reader \(number): \(failure)")
       switch failure {
-      case .tokenNeverIssued: reach(.readerOfTheUnissued)
+      case .tokenNeverIssued:
+        reach(.readerOfTheUnissued)
+        check(reader.token > reader.head, "a reader is told that an issued token was not")
       case .notReached: reach(.readerTimedOut)
       case .tooManyWaiters: reach(.readerRefused)
       case .deadLettered: reach(.readerOfADeadLetter)

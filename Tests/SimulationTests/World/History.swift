@@ -182,7 +182,11 @@ final class History {
       if dice.chance(perMille: shape.unknownPerMille + more + (isOut ? 900 : 0)) {
         faults += 1
         if dice.chance(perMille: shape.appliedOfUnknownPerMille) {
-          arrive(after: transit()) { _ = apply() }
+          // What gives no answer is late more often than not.
+          let isLate = dice.below(2) == 0
+          arrive(after: isLate ? Int64(dice.below(shape.slowMicroseconds)) : latency()) {
+            _ = apply()
+          }
         }
         return answer(transit(), .unknown)
       }

@@ -39,7 +39,7 @@ struct HistoryShape {
     coordinators = dice.among(1...3)
     keysPerTable = dice.among(2...40)
     contents = dice.among(1...3)
-    activeSteps = dice.among(60...240)
+    activeSteps = dice.among(50...210)
     clientIntervalMicroseconds = [20_000, 80_000, 250_000][dice.below(3)]
     latencyMicroseconds = [200, 2_000, 20_000][dice.below(3)]
     refusedPerMille = Self.probability(&dice)

@@ -4,7 +4,9 @@ enum Landmark: Int, CaseIterable, Sendable {
   case keyRetriedAndAnswered, keyConflicted, requestForADroppedTable, requestForAnOldSchema
   case leaseTakenOver, leaseTakenAgainAfterExpiry, leaseGivenBack, heartbeatTooLate
   case claimWithoutRenewal, claimLost
-  case commitFenced, commitFencedInPart, commitOfAChangedTable, commitAfterItsSenderDied
+  case commitFenced, commitFencedInPart, commitFencedByItsWatermark, commitOfAChangedTable,
+    commitMaterializedAgain,
+    commitAfterItsSenderDied
   case commitAppliedAfterAnUnknownAnswer, commitRefusedAfterItsResolution
   case resolvedAsApplied, resolvedAsNotApplied, notResolved
   case eventDeadLettered, filePutAfterItsWriterGaveUp, fileGivenUp, orphanCollected

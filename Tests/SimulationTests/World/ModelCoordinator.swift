@@ -26,6 +26,8 @@ final class ModelFlight {
   var flow = FlightProtocol(fences: [], parts: [])
   var parts: [FlightProtocol.Part] = []
   var drafts: [FlightProtocol.Draft: ModelPart] = [:]
+  /// Every file it has made.
+  var files: [Int] = []
   var commit: ModelCommit?
 
   var isResolving = false
