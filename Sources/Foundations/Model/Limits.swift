@@ -3,6 +3,7 @@
 package struct Limits: Sendable, Equatable {
   package var request = Request()
   package var query = Query()
+  package var rates = Rates()
   package var publish = Publish()
   package var coordinator = Coordinator()
   package var maintenance = Maintenance()
@@ -43,6 +44,17 @@ package struct Limits: Sendable, Equatable {
     package var waitingPerTenant = 256
     /// 0 stands for the number of processors until the configuration resolves it.
     package var runningPerTenant = 0
+
+    package init() {}
+  }
+
+  /// What one tenant may send to one process in the long run; 0 is no limit.
+  package struct Rates: Sendable, Equatable {
+    package var requestsPerSecond = 0
+    package var eventsPerSecond = 0
+    package var ingestBytesPerSecond = 0
+    /// Of an idle tenant: this long at the full rate, at once.
+    package var burstMs = 1_000
 
     package init() {}
   }

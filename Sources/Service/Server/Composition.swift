@@ -84,7 +84,8 @@ struct WritePath {
     clock: any MonotonicClock, metrics: DuckMeshMetrics, logger: Logger
   ) throws {
     let pending = PendingEvents(
-      perTenant: limits.publish.pendingEventsPerTenant, inAll: limits.publish.pendingEvents)
+      perTenant: limits.publish.pendingEventsPerTenant, inAll: limits.publish.pendingEvents,
+      clock: clock)
     hub = VisibilityHub(waiterLimit: Self.waiterLimit, clock: clock)
     let engineOptions = MaterializerPool.Options(temporaryFolder: folder.path + "/engine")
     engine = try MaterializerPool(options: engineOptions)
