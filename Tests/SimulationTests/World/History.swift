@@ -82,7 +82,7 @@ final class History {
     planClientAction()
     planChaos()
     while violation == nil, steps < shape.activeSteps, step() {}
-    heal()
+    if violation == nil { heal() }
     let lastStep = steps + Self.longestHealingSteps
     let lastTime = time + Self.longestHealingMicroseconds
     while violation == nil, !isDone {
