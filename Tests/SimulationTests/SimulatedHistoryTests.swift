@@ -3,8 +3,8 @@ import Testing
 
 /// The production protocols under a deterministic scheduler, with everything failing that can.
 ///
-/// `DUCKMESH_TEST_HISTORIES` raises the number of histories, `DUCKMESH_TEST_SEED` repeats a run, and
-/// `DUCKMESH_TEST_HISTORY` runs and tells the one history of that seed.
+/// `DUCKMESH_TEST_HISTORIES` raises the number of histories, `DUCKMESH_TEST_SEED` repeats a run,
+/// and `DUCKMESH_TEST_HISTORY` runs and tells the one history of that seed.
 @Suite struct SimulatedHistoryTests {
   private static let leastHistories = 100_000
 

@@ -187,9 +187,8 @@ extension History {
         setInDoubt(order, false)
         flight.isResolved = true
         reach(snapshot == nil ? .resolvedAsNotApplied : .resolvedAsApplied)
-        note(
-          "\(flight.owner.rawValue): commit \(order.id) was \(snapshot.map(String.init) ?? "not applied")"
-        )
+        let end = snapshot.map(String.init) ?? "not applied"
+        note("\(flight.owner.rawValue): commit \(order.id) was \(end)")
         carryOut(flight.flow.resolved(isApplied: snapshot != nil), flight, coordinator)
       })
   }

@@ -1,12 +1,11 @@
-/// Something rare that histories must come past now and then; otherwise they prove nothing about it.
+/// Something rare that histories must come past now and then, or they prove nothing about it.
 enum Landmark: Int, CaseIterable, Sendable {
   case groupSentAgain, groupOutcomeUnknown, groupRefused
   case keyRetriedAndAnswered, keyConflicted, requestForADroppedTable, requestForAnOldSchema
   case leaseTakenOver, leaseTakenAgainAfterExpiry, leaseGivenBack, heartbeatTooLate
   case claimWithoutRenewal, claimLost
-  case commitFenced, commitFencedInPart, commitFencedByItsWatermark, commitOfAChangedTable,
-    commitMaterializedAgain,
-    commitAfterItsSenderDied
+  case commitFenced, commitFencedInPart, commitFencedByItsWatermark, commitOfAChangedTable
+  case commitMaterializedAgain, commitAfterItsSenderDied
   case commitAppliedAfterAnUnknownAnswer, commitRefusedAfterItsResolution
   case resolvedAsApplied, resolvedAsNotApplied, notResolved
   case eventDeadLettered, filePutAfterItsWriterGaveUp, fileGivenUp, orphanCollected
