@@ -24,6 +24,7 @@ package final class PostgreSQLCluster: Sendable {
   /// The end that keeps the watching shell waiting.
   private let lifeline: Int32
   private let watcher: pid_t
+  private let isEnded = Lock(false)
 
   /// The server that all tests of this process share, started by the first that asks.
   package static func shared() async throws -> PostgreSQLCluster {
@@ -53,7 +54,7 @@ package final class PostgreSQLCluster: Sendable {
     try await start()
   }
 
-  deinit { end() }
+  deinit { endLifeline() }
 
   // MARK: Life
 
@@ -76,18 +77,31 @@ package final class PostgreSQLCluster: Sendable {
     try await start()
   }
 
-  /// Stops the server for good and removes its folder, when a test is done with its own.
-  package func remove() async throws {
-    try await stop(.immediate)
+  /// Runs a shell command in the folder as the user that owns it, to change its files.
+  package func change(_ command: String) async throws {
+    try await ChildProgram.run(
+      Self.unprivileged(["/bin/sh", "-c", "cd \"$1\" && \(command)", "sh", folder]),
+      outputPath: "\(folder)/output")
   }
 
-  private func end() {
-    close(lifeline)
-    // Its end is quick, but nobody may block here; a thread that cannot start leaves a zombie.
+  /// Stops the server as its process's end would, and returns when all of it is gone.
+  package func remove() async throws {
+    endLifeline()
     let watcher = watcher
-    _ = try? DedicatedThread(name: "cluster-end", stackSizeBytes: 1 << 16) {
+    let gone = OneShot<Void>()
+    _ = try DedicatedThread(name: "cluster-end", stackSizeBytes: 1 << 18) {
       _ = ChildProgram.waitForEnd(of: watcher)
+      gone.decide(())
     }
+    await gone.value()
+  }
+
+  private func endLifeline() {
+    let isFirst = isEnded.withLock { isEnded in
+      defer { isEnded = true }
+      return !isEnded
+    }
+    if isFirst { close(lifeline) }
   }
 
   // MARK: Databases
@@ -128,10 +142,7 @@ package final class PostgreSQLCluster: Sendable {
     let lines = Self.commonSettings + ["port = \(port)", "unix_socket_directories = '\(folder)'"]
     try (lines + settings).joined(separator: "\n")
       .write(toFile: "\(folder)/settings", atomically: false, encoding: .utf8)
-    try await ChildProgram.run(
-      Self.unprivileged([
-        "/bin/sh", "-c", "cat \"$1\"/settings >> \"$1\"/data/postgresql.conf", "sh", folder,
-      ]))
+    try await change("cat settings >> data/postgresql.conf")
   }
 
   private static let commonSettings = [

@@ -90,7 +90,7 @@ extension Connection {
   private static func failure(of handle: OpaquePointer) -> PostgreSQLError {
     let text = PQerrorMessage(handle).map { String(cString: $0) } ?? ""
     guard let sqlState = sqlState(endOf: text) else {
-      return .unavailable(reason: "the server cannot be reached")
+      return .unavailable(reason: "no connection could be made (network, name or certificate)")
     }
     // Invalid authorization and no such database; anything else may pass, such as a server that
     // starts or has no connection free.
