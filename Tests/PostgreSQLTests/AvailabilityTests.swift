@@ -60,7 +60,8 @@ struct AvailabilityTests {
       }
       try await cluster.start()
       // The pool asks again after a pause of at most 20 ms.
-      while await outcome({ () throws(PostgreSQLError) in try await bench.pool.verify() }) != "done" {
+      while await outcome({ () throws(PostgreSQLError) in try await bench.pool.verify() }) != "done"
+      {
         await Task.yield()
       }
       _ = try await bench.pool.call(Self.insert, [.int64(3)])
@@ -134,10 +135,12 @@ struct AvailabilityTests {
       let reasons = await withTaskGroup(of: PostgreSQLError?.self) { group in
         for _ in 0..<3 {
           group.addTask {
-            do {
+            do throws(PostgreSQLError) {
               _ = try await bench.pool.call("SELECT 1")
               return nil
-            } catch { return error }
+            } catch {
+              return error
+            }
           }
         }
         return await group.reduce(into: []) { $0.append($1) }

@@ -45,11 +45,11 @@ package final class PostgreSQLCluster: Sendable {
     }
     lifeline = ends[0]
     defer { close(ends[1]) }
-    let script =
-      "read -r word; \"$1\"/pg_ctl -D \"$2\"/data stop -m immediate >/dev/null 2>&1;"
-      + " rm -rf \"$2\""
+    // The folder's own entry is this user's to remove, the server the other's to stop.
+    let script = "read -r word; folder=$1; shift; \"$@\" >/dev/null 2>&1; rm -rf \"$folder\""
+    let stopping = ["\(programs)/pg_ctl", "-D", "\(folder)/data", "stop", "-m", "immediate"]
     watcher = try ChildProgram.start(
-      Self.unprivileged(["/bin/sh", "-c", script, "sh", programs, folder]), input: ends[1])
+      ["/bin/sh", "-c", script, "sh", folder] + Self.unprivileged(stopping), input: ends[1])
     try await makeData(settings)
     try await start()
   }
@@ -140,7 +140,7 @@ package final class PostgreSQLCluster: Sendable {
         "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync",
       ])
     let lines = Self.commonSettings + ["port = \(port)", "unix_socket_directories = '\(folder)'"]
-    try (lines + settings).joined(separator: "\n")
+    try (lines + settings).map { $0 + "\n" }.joined()
       .write(toFile: "\(folder)/settings", atomically: false, encoding: .utf8)
     try await change("cat settings >> data/postgresql.conf")
   }

@@ -30,7 +30,8 @@ package struct Reachability {
     isBeingTried = false
   }
 
-  package mutating func failed(_ error: PostgreSQLError, at now: MonotonicInstant, backoff: Backoff) {
+  package mutating func failed(_ error: PostgreSQLError, at now: MonotonicInstant, backoff: Backoff)
+  {
     // Callers that tried together count as one failure: those behind the first find it noted.
     if failures == 0 || isBeingTried { failures += 1 }
     isBeingTried = false
