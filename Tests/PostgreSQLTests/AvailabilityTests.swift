@@ -72,7 +72,8 @@ struct AvailabilityTests {
 
   @Test("A statement over its time is refused by the server")
   func statementTimeout() async throws {
-    try await Bench.with(adjust: { $0.statementTimeoutMs = 100 }) { bench in
+    let adjust: Adjustment = { $0.statementTimeoutMs = 100 }
+    try await Bench.with(adjust: adjust) { bench in
       let kind = await outcome { () throws(PostgreSQLError) in
         _ = try await bench.pool.call("SELECT pg_sleep(60)")
       }
@@ -83,7 +84,8 @@ struct AvailabilityTests {
 
   @Test("A lock that is not given in time is a refusal")
   func lockTimeout() async throws {
-    try await Bench.with(adjust: { $0.lockTimeoutMs = 100 }) { bench in
+    let adjust: Adjustment = { $0.lockTimeoutMs = 100 }
+    try await Bench.with(adjust: adjust) { bench in
       let standstill = Standstill()
       async let holding: Void = bench.witness.transaction { (session) throws(PostgreSQLError) in
         _ = try session.query("LOCK TABLE t")
@@ -101,7 +103,8 @@ struct AvailabilityTests {
 
   @Test("A session that idles in its transaction is ended by the server")
   func idleInTransaction() async throws {
-    try await Bench.with(adjust: { $0.idleInTransactionTimeoutMs = 50 }) { bench in
+    let adjust: Adjustment = { $0.idleInTransactionTimeoutMs = 50 }
+    try await Bench.with(adjust: adjust) { bench in
       let kind = await outcome { () throws(PostgreSQLError) in
         try await bench.pool.transaction { (session) throws(PostgreSQLError) in
           _ = try session.query(Self.insert, [.int64(1)])
@@ -122,7 +125,7 @@ struct AvailabilityTests {
 
   @Test("Callers wait for a connection in bounded number and time")
   func exhaustion() async throws {
-    let limits: @Sendable (inout PostgreSQLPoolOptions) -> Void = {
+    let limits: Adjustment = {
       $0.maximumWaiters = 1
       $0.acquireTimeoutMs = 200
     }
@@ -177,7 +180,7 @@ struct AvailabilityTests {
 
   @Test("A server that accepts and never answers is given up, and then known to be away")
   func silentServer() async throws {
-    let impatience: @Sendable (inout PostgreSQLPoolOptions) -> Void = {
+    let impatience: Adjustment = {
       $0.connectTimeoutMs = 150
       $0.size = 2
       $0.backoff = Backoff(initialMs: 60_000, maximumMs: 60_000)

@@ -3,6 +3,9 @@ import Runtime
 import TestSupport
 import Testing
 
+/// Changes the options of the tested pool.
+typealias Adjustment = @Sendable (inout PostgreSQLPoolOptions) -> Void
+
 /// A database of its own with the table `t(a BIGINT)`, a proxy before it, the pool that is tested
 /// through the proxy, and one beside it that sees what became of things.
 final class Bench: Sendable {
@@ -15,7 +18,7 @@ final class Bench: Sendable {
 
   init(
     cluster: PostgreSQLCluster? = nil,
-    adjust: @Sendable (inout PostgreSQLPoolOptions) -> Void = { _ in }
+    adjust: Adjustment = { _ in }
   ) async throws {
     let cluster = if let cluster { cluster } else { try await PostgreSQLCluster.shared() }
     database = try await cluster.makeDatabase()
@@ -40,7 +43,7 @@ final class Bench: Sendable {
   /// Runs the body and closes all that the bench holds.
   static func with(
     cluster: PostgreSQLCluster? = nil,
-    adjust: @Sendable (inout PostgreSQLPoolOptions) -> Void = { _ in },
+    adjust: Adjustment = { _ in },
     _ body: (Bench) async throws -> Void
   ) async throws {
     let bench = try await Bench(cluster: cluster, adjust: adjust)

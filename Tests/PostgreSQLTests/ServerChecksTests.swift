@@ -71,7 +71,8 @@ struct ServerChecksTests {
 
   @Test("A connection's settings are ours, whatever the server's are")
   func settings() async throws {
-    try await Bench.with(adjust: { $0.settings = [("search_path", "elsewhere")] }) { bench in
+    let adjust: Adjustment = { $0.settings = [("search_path", "elsewhere")] }
+    try await Bench.with(adjust: adjust) { bench in
       let expected = [
         "default_transaction_isolation": "read committed", "default_transaction_read_only": "off",
         "synchronous_commit": "on", "DateStyle": "ISO, YMD", "TimeZone": "UTC",

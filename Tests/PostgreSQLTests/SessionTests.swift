@@ -34,11 +34,14 @@ struct SessionTests {
 
   @Test("A body that throws is rolled back, and its locks are gone when the caller learns it")
   func rollback() async throws {
-    struct Changed: Error {}
+    struct Changed: Error {
+      init() {}
+      init(_: PostgreSQLError) {}
+    }
     try await Bench.with { bench in
       for _ in 0..<20 {
         await #expect(throws: Changed.self) {
-          try await bench.pool.transaction(failure: { _ in Changed() }) { session in
+          try await bench.pool.transaction(failure: Changed.init) { (session) throws(Changed) in
             _ = try? session.query("LOCK TABLE t")
             throw Changed()
           }
@@ -110,7 +113,8 @@ struct SessionTests {
 
   @Test("A connection keeps no more prepared statements than it may")
   func preparedLimit() async throws {
-    try await Bench.with(adjust: { $0.maximumPreparedStatements = 4 }) { bench in
+    let adjust: Adjustment = { $0.maximumPreparedStatements = 4 }
+    try await Bench.with(adjust: adjust) { bench in
       for round in 0..<3 {
         for number in 0..<10 {
           let rows = try await bench.pool.call("SELECT \(number) + $1::bigint", [.int64(1)])
