@@ -97,8 +97,8 @@ extension SQLFunction {
     END $$
     """)
 
-  // What follows names no statistics that planners go by: the tables are empty one moment and full
-  // the next, so rows are always looked up by index.
+  // These tables are empty one moment and full the next, whatever the planner's statistics say of
+  // them: what follows always looks rows up by index.
 
   static let backlog = SQLFunction(
     "backlog",
