@@ -32,7 +32,6 @@ final class PostgreSQLBackend: StoreBackend {
       : Self.noFolder
   }
 
-  /// Few connections: every test has some, all tests run at once, and the server has a limit.
   var options: PostgreSQLOptions {
     Self.options(database.connection)
   }
@@ -49,7 +48,7 @@ final class PostgreSQLBackend: StoreBackend {
       bus: PostgreSQLIngestBus(database: database), catalog: PostgreSQLCatalog(database: database))
   }
 
-  /// Opened databases are closed by `remove`.
+  /// Opened databases are closed by `remove`, which is called once.
   func openDatabase(
     _ options: PostgreSQLOptions
   ) async throws -> PostgreSQLStore.PostgreSQLDatabase {
