@@ -7,8 +7,8 @@ import Model
 ///
 /// Invariants:
 /// - A commit names only files that were put before.
-/// - A file is given up only if no commit that names it was applied or can still be: never while a
-///   commit's outcome is unknown.
+/// - A file is given up only if no commit that names it was applied or can still be: never once a
+///   commit's outcome was unknown.
 package struct FlightProtocol: Sendable {
   /// The events of one table in the flight; known by its position.
   package struct Part: Sendable, Equatable {
@@ -115,8 +115,10 @@ package struct FlightProtocol: Sendable {
   /// - Parameter isApplied: the final answer to what an unknown outcome was.
   package mutating func resolved(isApplied: Bool) -> Action {
     if isApplied { return applied() }
-    // Fenced off by the question: the tenants are claimed anew.
-    unnamed += current
+    // Fenced off by the question: the tenants are claimed anew. The files stay for the collector of
+    // orphans all the same, which asks the catalog for each: the answer rests on the trace that a
+    // commit leaves, and whoever slept for longer than traces are kept finds none of a commit that
+    // was applied.
     lose(fences.map(\.tenant))
     return finish()
   }
