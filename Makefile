@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race lint notices clean help
+.PHONY: run build test test-race simulate lint notices clean help
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
 	@exec .build/release/duckmesh serve
@@ -14,12 +14,17 @@ test: ## Run all tests, with their oracle and a real PostgreSQL installed
 	@scripts/test
 
 # The sanitizer needs a build of its own, and the lock type that it can see.
-race_suites = FoundationTests|ConsistencyTests|StoreConformanceTests|HTTPServerTests|CoordinatorTests
+race_suites = FoundationTests|ConsistencyTests|StoreConformanceTests|HTTPServerTests|CoordinatorTests|PostgreSQLTests
 
 test-race: ## Run the suites of the concurrent parts under the thread sanitizer (slow)
 	@scripts/deps test
 	swift test --sanitize=thread -Xswiftc -DDUCKMESH_RACE_CHECK --scratch-path .build/race \
 	  --filter '^($(race_suites))\.'
+
+simulate: ## Run simulated histories, HISTORIES of them (5000000), from SEED (drawn)
+	@scripts/deps test
+	@DUCKMESH_TEST_HISTORIES=$(or $(HISTORIES),5000000) DUCKMESH_TEST_SEED=$(SEED) \
+	  scripts/test --filter '^SimulationTests\.SimulatedHistoryTests'
 
 lint: ## Check the format of the Swift sources and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Package.swift

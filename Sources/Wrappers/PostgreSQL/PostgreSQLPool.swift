@@ -48,11 +48,18 @@ package final class PostgreSQLPool: Sendable {
     state = Lock(State(freeSlots: slots))
   }
 
+  /// Calls that wait for a connection now.
+  package var waitingCalls: Int { permits.waiterCount }
+
+  /// Calls that have a connection, or a place to make one, now.
+  package var runningCalls: Int { permits.heldPermits }
+
   /// Connects and checks the server, so that a start can end with a clear word.
   ///
   /// - Throws: `unavailable`: it may be there later; `refused`: waiting will not help.
   package func verify() async throws(PostgreSQLError) {
-    try await perform(failure: { $0 }) { (slot) throws(PostgreSQLError) in try slot.verify() }
+    try await perform(failure: Self.unchanged) { (slot) throws(PostgreSQLError) in try slot.verify()
+    }
   }
 
   /// Runs the body between BEGIN (READ COMMITTED, read-write) and COMMIT; rolls back when it
@@ -73,7 +80,7 @@ package final class PostgreSQLPool: Sendable {
   package func transaction<Value: Sendable>(
     _ body: @escaping @Sendable (PostgreSQLSession) throws(PostgreSQLError) -> Value
   ) async throws(PostgreSQLError) -> Value {
-    try await transaction(failure: { $0 }, body)
+    try await transaction(failure: Self.unchanged, body)
   }
 
   /// Runs the body in REPEATABLE READ, READ ONLY: one committed state over several statements.
@@ -92,7 +99,7 @@ package final class PostgreSQLPool: Sendable {
   package func snapshot<Value: Sendable>(
     _ body: @escaping @Sendable (PostgreSQLSession) throws(PostgreSQLError) -> Value
   ) async throws(PostgreSQLError) -> Value {
-    try await snapshot(failure: { $0 }, body)
+    try await snapshot(failure: Self.unchanged, body)
   }
 
   /// Runs one statement that is its own transaction, in one round trip.
@@ -101,7 +108,7 @@ package final class PostgreSQLPool: Sendable {
   package func call(
     _ sql: String, _ values: [PostgreSQLValue] = []
   ) async throws(PostgreSQLError) -> PostgreSQLRows {
-    try await perform(failure: { $0 }) { (slot) throws(PostgreSQLError) in
+    try await perform(failure: Self.unchanged) { (slot) throws(PostgreSQLError) in
       try slot.call(sql, values)
     }
   }
@@ -115,6 +122,8 @@ package final class PostgreSQLPool: Sendable {
       await slot.executor.stop()
     }
   }
+
+  @Sendable private static func unchanged(_ error: PostgreSQLError) -> PostgreSQLError { error }
 
   // MARK: Slots
 

@@ -58,3 +58,9 @@ package struct PostgreSQLPoolOptions: Sendable {
     self.verification = verification
   }
 }
+
+extension PostgreSQLPoolOptions: CustomStringConvertible, CustomReflectable {
+  /// Says nothing of the connection string, which may hold a password.
+  package var description: String { "PostgreSQL options of \(applicationName)" }
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
