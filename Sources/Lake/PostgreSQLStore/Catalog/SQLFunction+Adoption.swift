@@ -9,12 +9,12 @@ extension SQLFunction {
   static let adopt = SQLFunction(
     "adopt",
     """
-    (found BIGINT, generation BIGINT, overriding BIGINT,
+    (expected BIGINT, generation BIGINT, overriding BIGINT,
       OUT adopted BOOLEAN, OUT restored BIGINT, OUT opened BIGINT, OUT tenants BIGINT,
       OUT pending BIGINT)
     LANGUAGE plpgsql VOLATILE AS $$
     DECLARE
-      jump BIGINT := (generation - found) * \(LakeGeneration.stride);
+      jump BIGINT := (generation - expected) * \(LakeGeneration.stride);
       head RECORD;
       instant BIGINT;
     BEGIN
@@ -25,7 +25,7 @@ extension SQLFunction {
       -- Other programs that write to the lake.
       LOCK TABLE ducklake_snapshot IN EXCLUSIVE MODE;
       UPDATE duckmesh_meta SET value = generation::TEXT
-      WHERE key = 'generation' AND value = found::TEXT;
+      WHERE key = 'generation' AND value = expected::TEXT;
       adopted := FOUND;
       IF NOT adopted THEN RETURN; END IF;
       instant := \(now.name)(overriding);
@@ -47,13 +47,13 @@ extension SQLFunction {
   /// comes to it. A range that ends at the head grows, so that ranges stay apart.
   private static let skipTokens = """
     UPDATE duckmesh_consumer AS consumer
-    SET epoch = consumer.epoch + \(LakeGeneration.epochStride) * (generation - found),
+    SET epoch = consumer.epoch + \(LakeGeneration.epochStride) * (generation - expected),
       owner = NULL, leased_until = 0, lease_ms = 0,
       watermark = consumer.watermark + CASE WHEN consumer.watermark = (
         SELECT issued.head FROM duckmesh_head AS issued
         WHERE issued.tenant_id = consumer.tenant_id) THEN jump ELSE 0 END;
     UPDATE duckmesh_table_lease
-    SET epoch = epoch + \(LakeGeneration.epochStride) * (generation - found),
+    SET epoch = epoch + \(LakeGeneration.epochStride) * (generation - expected),
       owner = NULL, leased_until = 0, lease_ms = 0;
     WITH grown AS (
       UPDATE duckmesh_void AS void SET last_token = void.last_token + jump
