@@ -41,4 +41,35 @@ package final class PostgreSQLDatabase: Sendable {
         "SET default_transaction_read_only = off", "-c", sql,
       ])
   }
+
+  // MARK: Backup
+
+  /// Writes all of the database to a file of its own.
+  package func dump() async throws {
+    try await cluster.run(
+      "pg_dump",
+      server + ["-Fc", "-f", "\(cluster.folder)/\(name).dump", name])
+  }
+
+  /// Puts a new database that holds what was dumped in this one's place, whoever is connected.
+  package func restore() async throws {
+    let statements = [
+      "ALTER DATABASE \(name) ALLOW_CONNECTIONS false",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(name)'",
+      "DROP DATABASE \(name) WITH (FORCE)",
+      "CREATE DATABASE \(name) TEMPLATE template0 ENCODING 'UTF8'",
+      "ALTER DATABASE \(name) SET default_transaction_read_only = off",
+    ]
+    try await cluster.run(
+      "psql",
+      ["-X", "-q", "-v", "ON_ERROR_STOP=1"] + server
+        + ["-d", "postgres", "-c", "SET default_transaction_read_only = off"]
+        + statements.flatMap { ["-c", $0] })
+    try await cluster.run(
+      "pg_restore", server + ["-d", name, "\(cluster.folder)/\(name).dump"])
+  }
+
+  private var server: [String] {
+    ["-h", cluster.folder, "-p", "\(cluster.port)", "-U", PostgreSQLCluster.user]
+  }
 }

@@ -106,6 +106,7 @@ extension History {
       case .tooManyWaiters: reach(.readerRefused)
       case .deadLettered: reach(.readerOfADeadLetter)
       case .cancelled: break
+      case .tokenVoid: check(false, "a token is void in a lake that was never restored")
       }
       if failure == .deadLettered {
         check(

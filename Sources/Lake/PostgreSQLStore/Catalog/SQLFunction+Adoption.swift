@@ -55,6 +55,10 @@ extension SQLFunction {
     UPDATE duckmesh_table_lease
     SET epoch = epoch + \(LakeGeneration.epochStride) * (generation - expected),
       owner = NULL, leased_until = 0, lease_ms = 0;
+    -- Tables that nobody has merged yet may have been merged in the life that was lost.
+    INSERT INTO duckmesh_table_lease(table_id, epoch, owner, leased_until)
+    SELECT made.table_id, \(LakeGeneration.epochStride) * (generation - expected), NULL, 0
+    FROM duckmesh_table AS made ON CONFLICT (table_id) DO NOTHING;
     WITH grown AS (
       UPDATE duckmesh_void AS void SET last_token = void.last_token + jump
       FROM duckmesh_head AS issued

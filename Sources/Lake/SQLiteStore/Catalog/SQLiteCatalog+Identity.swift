@@ -121,6 +121,13 @@ private struct AdoptionTransaction {
         "UPDATE \(table) SET epoch = epoch + ?, owner = NULL, leased_until = 0"
       ).bind(rise, at: 1).run()
     }
+    // Tables that nobody has merged yet may have been merged in the life that was lost.
+    try connection.prepare(
+      """
+      INSERT INTO duckmesh_table_lease(table_id, epoch, owner, leased_until)
+      SELECT table_id, ?, NULL, 0 FROM duckmesh_table WHERE TRUE ON CONFLICT (table_id) DO NOTHING
+      """
+    ).bind(rise, at: 1).run()
   }
 
   private func pendingEvents() throws(SQLiteError) -> Int64 {
