@@ -138,8 +138,8 @@ let package = Package(
       "Server", in: "Service",
       [
         "API", "Catalog", "Configuration", "Consistency", "Coordinator", "DuckDB", "HTTPServer",
-        "IngestBus", "Maintenance", "Model", "ObjectStore", "Observability", "Publisher", "Query",
-        "Runtime", "SQLiteStore", "WorkerPool", "WorkerProtocol",
+        "IngestBus", "Maintenance", "Model", "ObjectStore", "Observability", "PostgreSQLStore",
+        "Publisher", "Query", "Runtime", "SQLiteStore", "WorkerPool", "WorkerProtocol",
       ]),
     swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "Zlib"]),
     program("duckmesh", ["Coordinator", "Server", "QueryWorker", "Runtime"]),
@@ -179,8 +179,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "duckmesh",
-        "duckmeshctl",
+        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "TestSupport",
+        "duckmesh", "duckmeshctl",
       ]),
     tests("TidyTests", []),
   ],

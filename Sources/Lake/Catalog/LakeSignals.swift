@@ -20,6 +20,8 @@ package enum LakeSignal: Sendable, Equatable {
   case demanded(tenant: TenantID, token: VisibilityToken)
   /// Tables of the tenant were made, changed or dropped.
   case tablesChanged(tenant: TenantID)
+  /// A coordinator has given tenants back: others may claim them at once.
+  case released
   /// Signals may have been lost: read everything anew.
   case missed
 }

@@ -54,13 +54,18 @@ package struct PostgreSQLIngestBus: IngestBus {
   }
 
   package func backlog() async throws(BusError) -> [TenantBacklog] {
-    let rows = try await call("SELECT * FROM \(SQLFunction.backlog.name)()", [])
+    let rows = try await call(
+      "SELECT * FROM \(SQLFunction.backlog.name)($1::BIGINT)", [database.leaseOverride])
     return (0..<rows.count).map { row in
       TenantBacklog(
         tenant: TenantID(rows.int64(row, 0)), head: VisibilityToken(rows.int64(row, 1)),
         watermark: VisibilityToken(rows.int64(row, 2)),
         oldestPublishedAt: Timestamp(microseconds: rows.int64(row, 3)),
-        bytes: Int(rows.int64(row, 4)))
+        bytes: Int(rows.int64(row, 4)),
+        lease: LeaseView(
+          owner: rows.optionalText(row, 5).map(OwnerID.init),
+          until: Timestamp(microseconds: rows.int64(row, 6)),
+          now: Timestamp(microseconds: rows.int64(row, 7))))
     }
   }
 

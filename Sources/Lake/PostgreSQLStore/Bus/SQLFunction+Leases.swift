@@ -32,6 +32,7 @@ extension SQLFunction {
     END $$
     """)
 
+  /// The other coordinators hear of it: they need not wait until they look by themselves.
   static let releaseLeases = SQLFunction(
     "release_leases",
     """
@@ -48,6 +49,7 @@ extension SQLFunction {
       FROM unnest(tenants, epochs) AS held(tenant_id, epoch)
       WHERE known.tenant_id = held.tenant_id AND known.epoch = held.epoch AND known.owner = holder
         AND \(isLive.name)(known.owner, known.leased_until, known.lease_ms, moment);
+      IF FOUND THEN PERFORM \(signal.name)('r'); END IF;
     END $$
     """)
 
@@ -103,11 +105,17 @@ extension SQLFunction {
   static let backlog = SQLFunction(
     "backlog",
     """
-    () RETURNS TABLE (
-      tenant_id BIGINT, head BIGINT, watermark BIGINT, oldest_published_at BIGINT, bytes BIGINT)
+    (clock_override BIGINT) RETURNS TABLE (
+      tenant_id BIGINT, head BIGINT, watermark BIGINT, oldest_published_at BIGINT, bytes BIGINT,
+      owner TEXT, leased_until BIGINT, moment BIGINT)
     LANGUAGE sql STABLE SET enable_seqscan = off AS $$
-      SELECT head.tenant_id, head.head, consumer.watermark, pending.oldest, pending.bytes::BIGINT
-      FROM duckmesh_head AS head JOIN duckmesh_consumer AS consumer USING (tenant_id)
+      SELECT head.tenant_id, head.head, consumer.watermark, pending.oldest, pending.bytes::BIGINT,
+        CASE WHEN \(isLive.name)(
+          consumer.owner, consumer.leased_until, consumer.lease_ms, clock.moment)
+          THEN consumer.owner END,
+        consumer.leased_until, clock.moment
+      FROM (SELECT \(now.name)(clock_override) AS moment OFFSET 0) AS clock
+      CROSS JOIN duckmesh_head AS head JOIN duckmesh_consumer AS consumer USING (tenant_id)
       CROSS JOIN LATERAL (
         SELECT min(segment.published_at) AS oldest, sum(segment.byte_count) AS bytes
         FROM duckmesh_segment AS segment

@@ -2,4 +2,5 @@
 enum FunctionLibrary {
   static let all: [SQLFunction] =
     SQLFunction.clock + SQLFunction.bus + SQLFunction.signals + SQLFunction.catalog
+    + SQLFunction.membership
 }

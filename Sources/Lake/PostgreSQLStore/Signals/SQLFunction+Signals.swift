@@ -3,6 +3,7 @@
 ///     c SNAPSHOT TENANT:WATERMARK …   a commit moved these watermarks
 ///     d TENANT:TOKEN …                somebody waits for these tokens
 ///     t TENANT …                      tables of these tenants were made, changed or dropped
+///     r                               a coordinator has given tenants back
 ///     m                               something happened that is too much to say: read anew
 ///
 /// All of it is hints: a signal may be lost with a connection, so whoever listens also polls.

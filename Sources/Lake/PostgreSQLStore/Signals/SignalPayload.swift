@@ -33,6 +33,8 @@ enum SignalPayload {
       let tenants = words.dropFirst().map { Int64($0) }
       guard !tenants.contains(nil) else { return [.missed] }
       return tenants.compactMap { $0 }.map { .tablesChanged(tenant: TenantID($0)) }
+    case "r":
+      return [.released]
     default:
       return [.missed]
     }
