@@ -61,7 +61,7 @@ extension History {
         for (tenant, head) in backlog where coordinators[coordinator].inFlight[tenant] == nil {
           coordinators[coordinator].schedule.learned(
             tenant: TenantID(Int64(tenant)), head: VisibilityToken(Int64(head)), bytes: 100,
-            now: instant)
+            oldest: instant)
         }
         depart(coordinator)
       })
