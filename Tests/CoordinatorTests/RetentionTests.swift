@@ -93,6 +93,12 @@ import Testing
     return limits
   }()
 
+  private static let windowLimits: Limits.Maintenance = {
+    var limits = CollectionTests.limits
+    limits.backupWindowSeconds = 7_200
+    return limits
+  }()
+
   private func write(_ mesh: Mesh, _ table: TableRecord, _ ids: Range<Int>) async throws {
     for id in ids {
       try await running(mesh.coordinator()) { coordinator in
@@ -184,6 +190,68 @@ import Testing
       #expect(try await maintenance.retainNow().orphansDeleted == 1)
       #expect(try await mesh.orphans().isEmpty)
       #expect(try await mesh.rows(of: table) == [row(0), row(1)])
+    }
+  }
+
+  @Test func whatABackupMayNameStaysAsLongAsTheBackupMayBeRestored() async throws {
+    let hands = Hands()
+    let limits = Self.windowLimits
+    try await withMesh(clock: hands.catalog) { mesh in
+      let table = try await mesh.makeTable()
+      try await write(mesh, table, 0..<6)
+      let maintenance = mesh.maintenance(limits, monotonic: hands.monotonic, wall: hands.wall)
+      #expect(try await maintenance.compactNow().filesMerged == 6)
+      hands.advance(seconds: 7_199)
+      #expect(try await maintenance.retainNow().filesDeleted == 0)
+      #expect(try await mesh.objects().count == 7)
+      hands.advance(seconds: 2)
+      #expect(try await maintenance.retainNow().filesDeleted == 6)
+      #expect(try await mesh.rows(of: table) == (0..<6).map(row))
+    }
+  }
+
+  @Test func whatNoCommitNamesStaysForTheWindowTooByTheTimeOfTheFile() async throws {
+    let hands = Hands()
+    let limits = Self.windowLimits
+    try await withMesh(clock: hands.catalog) { mesh in
+      let table = try await mesh.makeTable()
+      let orphan = try await mesh.putFile(of: table, epoch: LeaseEpoch(0), rows: 1)
+      try await write(mesh, table, 0..<1)
+      let maintenance = mesh.maintenance(limits, monotonic: hands.monotonic, wall: hands.wall)
+      let written = try #require(
+        try await mesh.store.list(prefix: orphan, after: nil, limit: 1).first?.modifiedAt)
+      let age = (written.microseconds - hands.catalog.wall.microseconds) / 1_000_000
+      hands.advance(seconds: Int(age) + 7_199)
+      #expect(try await maintenance.retainNow().orphansDeleted == 0)
+      hands.advance(seconds: 3)
+      #expect(try await maintenance.retainNow().orphansDeleted == 1)
+      #expect(try await mesh.rows(of: table) == [row(0)])
+    }
+  }
+
+  @Test func filesOfALostLifeGoOnceItsReadersAndBackupsAreOverAndNoOthers() async throws {
+    let hands = Hands()
+    try await withMesh(clock: hands.catalog) { mesh in
+      let table = try await mesh.makeTable()
+      try await write(mesh, table, 0..<3)
+      _ = try #require(try await mesh.identity.adopt(from: 1, to: 2))
+      // Epochs that the restored catalog has not come to, and a table that it does not know.
+      let ahead = try await mesh.putFile(of: table, epoch: LeaseEpoch(99), rows: 1)
+      let folder = table.folder.split(separator: "/").map(String.init)
+      let unknown = "\(folder[0])/table-\(table.id.rawValue + 5)/merge-7-0123456789.parquet"
+      let staged = try await mesh.stageFile(of: table, rows: 1)
+      try await mesh.store.put([StagedObject(localPath: staged.path, key: unknown)])
+      try await write(mesh, table, 3..<5)
+      let maintenance = mesh.maintenance(
+        Self.limits, monotonic: hands.monotonic, wall: hands.wall)
+      hands.advance(seconds: 599)
+      #expect(try await maintenance.retainNow().orphansDeleted == 0)
+      #expect(Set(try await mesh.orphans()) == [ahead, unknown])
+      hands.advance(seconds: 2)
+      #expect(try await maintenance.retainNow().orphansDeleted == 2)
+      #expect(try await mesh.orphans().isEmpty)
+      #expect(try await mesh.rows(of: table) == (0..<5).map(row))
+      try await mesh.expectClean()
     }
   }
 }
