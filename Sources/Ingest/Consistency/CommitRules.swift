@@ -84,7 +84,7 @@ package enum CommitRules {
       watermark == fence.from, fence.to >= fence.from, fence.to <= head,
       // What the batch was built on says otherwise about void tokens: somebody adopted the lake.
       fence.voided == voids.count(after: fence.from, through: fence.to),
-      voids.landing(fence.to) == fence.to
+      !voids.contains(fence.to.advanced(by: 1))
     else { return .fenced }
     return account(fence, ledger: ledger, fileRows: fileRows)
   }

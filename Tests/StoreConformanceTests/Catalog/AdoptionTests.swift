@@ -162,9 +162,9 @@ import Testing
       let second = try #require(try await lab.identity.adopt(from: 2, to: 4))
       #expect(second.pending == 2 && second.identity.generation == 4)
       try await lab.expectSound()
-      let claim = try #require(try await lab.claim(OwnerID("o"), [table.tenant]).first)
+      let claim = try #require(try await lab.claim(OwnerID("committer"), [table.tenant]).first)
       #expect(claim.to == VisibilityToken(2 + 3 * Self.jump))
-      _ = try await lab.catalog.commit(try lab.materialise([claim], owner: OwnerID("o")))
+      _ = try await lab.catalog.commit(try lab.materialise([claim], owner: OwnerID("committer")))
       #expect(try await lab.publish(table, TestEvent("x")).tokens == [3 + 3 * Self.jump])
       try await lab.commitAll([table.tenant])
       _ = try #require(try await lab.identity.adopt(from: 4, to: 5))
@@ -261,7 +261,9 @@ import Testing
         try await group.waitForAll()
       }
       try await lab.expectSound()
-      while !(try await lab.bus.backlog().isEmpty) { try await lab.commitAll([table.tenant]) }
+      while !(try await lab.bus.backlog().isEmpty) {
+        try await lab.commitAll([table.tenant], owner: OwnerID("owner"))
+      }
       try await lab.expectSound()
       let progress = try await lab.catalog.progress(tenant: table.tenant)
       #expect(progress.accepted == 90 && progress.pending == 0)

@@ -60,7 +60,7 @@ extension SQLFunction {
           FROM duckmesh_void AS passed WHERE passed.tenant_id = fence.tenant_id
             AND passed.first_token > fence.from_token AND passed.last_token <= fence.to_token)
         AND (SELECT count(*) FROM duckmesh_void AS next WHERE next.tenant_id = fence.tenant_id
-          AND next.first_token = fence.to_token + 1) = 0
+          AND fence.to_token + 1 BETWEEN next.first_token AND next.last_token) = 0
       FROM duckmesh_consumer AS lease WHERE lease.tenant_id = fence.tenant_id) IS NOT TRUE;
     IF refused IS NOT NULL THEN outcome := 'fenced'; RETURN; END IF;
     IF NOT is_accounted THEN outcome := 'unaccounted'; RETURN; END IF;
