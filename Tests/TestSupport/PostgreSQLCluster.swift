@@ -24,6 +24,7 @@ package final class PostgreSQLCluster: Sendable {
   /// The end that keeps the watching shell waiting.
   private let lifeline: Int32
   private let watcher: pid_t
+  private let isEnded = Lock(false)
 
   /// The server that all tests of this process share, started by the first that asks.
   package static func shared() async throws -> PostgreSQLCluster {
@@ -44,16 +45,16 @@ package final class PostgreSQLCluster: Sendable {
     }
     lifeline = ends[0]
     defer { close(ends[1]) }
-    let script =
-      "read -r word; \"$1\"/pg_ctl -D \"$2\"/data stop -m immediate >/dev/null 2>&1;"
-      + " rm -rf \"$2\""
+    // The folder's own entry is this user's to remove, the server the other's to stop.
+    let script = "read -r word; folder=$1; shift; \"$@\" >/dev/null 2>&1; rm -rf \"$folder\""
+    let stopping = ["\(programs)/pg_ctl", "-D", "\(folder)/data", "stop", "-m", "immediate"]
     watcher = try ChildProgram.start(
-      Self.unprivileged(["/bin/sh", "-c", script, "sh", programs, folder]), input: ends[1])
+      ["/bin/sh", "-c", script, "sh", folder] + Self.unprivileged(stopping), input: ends[1])
     try await makeData(settings)
     try await start()
   }
 
-  deinit { end() }
+  deinit { endLifeline() }
 
   // MARK: Life
 
@@ -76,18 +77,31 @@ package final class PostgreSQLCluster: Sendable {
     try await start()
   }
 
-  /// Stops the server for good and removes its folder, when a test is done with its own.
-  package func remove() async throws {
-    try await stop(.immediate)
+  /// Runs a shell command in the folder as the user that owns it, to change its files.
+  package func change(_ command: String) async throws {
+    try await ChildProgram.run(
+      Self.unprivileged(["/bin/sh", "-c", "cd \"$1\" && \(command)", "sh", folder]),
+      outputPath: "\(folder)/output")
   }
 
-  private func end() {
-    close(lifeline)
-    // Its end is quick, but nobody may block here; a thread that cannot start leaves a zombie.
+  /// Stops the server as its process's end would, and returns when all of it is gone.
+  package func remove() async throws {
+    endLifeline()
     let watcher = watcher
-    _ = try? DedicatedThread(name: "cluster-end", stackSizeBytes: 1 << 16) {
+    let gone = OneShot<Void>()
+    _ = try DedicatedThread(name: "cluster-end", stackSizeBytes: 1 << 18) {
       _ = ChildProgram.waitForEnd(of: watcher)
+      gone.decide(())
     }
+    await gone.value()
+  }
+
+  private func endLifeline() {
+    let isFirst = isEnded.withLock { isEnded in
+      defer { isEnded = true }
+      return !isEnded
+    }
+    if isFirst { close(lifeline) }
   }
 
   // MARK: Databases
@@ -126,12 +140,9 @@ package final class PostgreSQLCluster: Sendable {
         "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync",
       ])
     let lines = Self.commonSettings + ["port = \(port)", "unix_socket_directories = '\(folder)'"]
-    try (lines + settings).joined(separator: "\n")
+    try (lines + settings).map { $0 + "\n" }.joined()
       .write(toFile: "\(folder)/settings", atomically: false, encoding: .utf8)
-    try await ChildProgram.run(
-      Self.unprivileged([
-        "/bin/sh", "-c", "cat \"$1\"/settings >> \"$1\"/data/postgresql.conf", "sh", folder,
-      ]))
+    try await change("cat settings >> data/postgresql.conf")
   }
 
   private static let commonSettings = [

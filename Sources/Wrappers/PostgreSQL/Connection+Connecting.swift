@@ -90,7 +90,7 @@ extension Connection {
   private static func failure(of handle: OpaquePointer) -> PostgreSQLError {
     let text = PQerrorMessage(handle).map { String(cString: $0) } ?? ""
     guard let sqlState = sqlState(endOf: text) else {
-      return .unavailable(reason: "the server cannot be reached")
+      return .unavailable(reason: "no connection could be made (network, name or certificate)")
     }
     // Invalid authorization and no such database; anything else may pass, such as a server that
     // starts or has no connection free.
@@ -129,18 +129,19 @@ extension Connection {
   ) throws(PostgreSQLError) {
     var settings = settings
     if PQserverVersion(handle) >= 170_000 { settings.insert(("transaction_timeout", "0"), at: 0) }
-    var statements: [Statement] = settings.map {
+    // A standby would refuse to read at all if the server's default were SERIALIZABLE.
+    var statements: [Statement] = [("BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY", [])]
+    statements += settings.map {
       ("SELECT set_config($1, $2, false)", [.text($0.name), .text($0.value)])
     }
-    statements.append((Self.privilegedSettings, []))
-    statements.append((Self.check, []))
+    statements += [(Self.privilegedSettings, []), (Self.check, []), ("COMMIT", [])]
     let rows: [PostgreSQLRows]
     do {
       rows = try exchange(statements, keepsPrepared: false, until: deadline)
     } catch {
       throw error.beforeCommit
     }
-    guard let answer = rows.last else {
+    guard let answer = rows.dropLast().last else {
       throw .unavailable(reason: "the connection broke while it was made")
     }
     if answer.bool(0, 0) { throw .unavailable(reason: "the server is a standby") }

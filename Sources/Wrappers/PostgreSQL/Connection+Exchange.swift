@@ -118,17 +118,32 @@ extension Connection {
         try throwIfLost(hasForeignFailure: hasForeignFailure)
       }
     }
-    // Sync's answer is ReadyForQuery: only now is anything certain.
-    guard let ready = try nextResult(until: deadline),
-      PQresultStatus(ready.pointer) == PGRES_PIPELINE_SYNC
-    else {
-      try throwIfLost(hasForeignFailure: true)
-      return []
-    }
+    if let late = try awaitReady(until: deadline), refusal == nil { refusal = late }
     // Brings libpq back to its idle state, in which it reads what the server says unasked.
     _ = PQgetResult(handle)
     if let refusal { throw .refused(sqlState: refusal.sqlState, message: refusal.message) }
     return rows
+  }
+
+  /// Waits for ReadyForQuery, the answer to Sync: only then is anything certain.
+  ///
+  /// - Returns: the refusal of a commit, which comes after the statement's own success.
+  private func awaitReady(until deadline: MonotonicInstant) throws(ExchangeError) -> ServerError? {
+    var refusal: ServerError?
+    while true {
+      let result = try nextResult(until: deadline)
+      switch result.map({ PQresultStatus($0.pointer) }) {
+      case PGRES_PIPELINE_SYNC: return refusal
+      case PGRES_FATAL_ERROR:
+        let error = result.flatMap { ServerError($0.pointer) }
+        try throwIfLost(hasForeignFailure: error == nil)
+        if refusal == nil { refusal = error }
+      case nil:
+        // Between a late refusal and what follows; elsewhere it would come for ever.
+        try throwIfLost(hasForeignFailure: refusal == nil)
+      default: try throwIfLost(hasForeignFailure: true)
+      }
+    }
   }
 
   private func throwIfLost(hasForeignFailure: Bool) throws(ExchangeError) {

@@ -50,7 +50,8 @@ package final class PostgreSQLPool: Sendable {
   ///
   /// - Throws: `unavailable`: it may be there later; `refused`: waiting will not help.
   package func verify() async throws(PostgreSQLError) {
-    try await perform(failure: { $0 }) { (slot) throws(PostgreSQLError) in try slot.verify() }
+    try await perform(failure: Self.unchanged) { (slot) throws(PostgreSQLError) in try slot.verify()
+    }
   }
 
   /// Runs the body between BEGIN (READ COMMITTED, read-write) and COMMIT; rolls back when it
@@ -71,7 +72,7 @@ package final class PostgreSQLPool: Sendable {
   package func transaction<Value: Sendable>(
     _ body: @escaping @Sendable (PostgreSQLSession) throws(PostgreSQLError) -> Value
   ) async throws(PostgreSQLError) -> Value {
-    try await transaction(failure: { $0 }, body)
+    try await transaction(failure: Self.unchanged, body)
   }
 
   /// Runs the body in REPEATABLE READ, READ ONLY: one committed state over several statements.
@@ -90,7 +91,7 @@ package final class PostgreSQLPool: Sendable {
   package func snapshot<Value: Sendable>(
     _ body: @escaping @Sendable (PostgreSQLSession) throws(PostgreSQLError) -> Value
   ) async throws(PostgreSQLError) -> Value {
-    try await snapshot(failure: { $0 }, body)
+    try await snapshot(failure: Self.unchanged, body)
   }
 
   /// Runs one statement that is its own transaction, in one round trip.
@@ -99,7 +100,7 @@ package final class PostgreSQLPool: Sendable {
   package func call(
     _ sql: String, _ values: [PostgreSQLValue] = []
   ) async throws(PostgreSQLError) -> PostgreSQLRows {
-    try await perform(failure: { $0 }) { (slot) throws(PostgreSQLError) in
+    try await perform(failure: Self.unchanged) { (slot) throws(PostgreSQLError) in
       try slot.call(sql, values)
     }
   }
@@ -113,6 +114,8 @@ package final class PostgreSQLPool: Sendable {
       await slot.executor.stop()
     }
   }
+
+  @Sendable private static func unchanged(_ error: PostgreSQLError) -> PostgreSQLError { error }
 
   // MARK: Slots
 

@@ -2,11 +2,11 @@
 /// used of which makes room for a new one.
 ///
 /// A pure value: it says what to prepare and what to deallocate, the connection does it.
-struct PreparedStatements {
-  struct Use: Equatable {
-    let name: String
+package struct PreparedStatements {
+  package struct Use: Equatable {
+    package let name: String
     /// Whether the statement must be prepared before its first use.
-    let isNew: Bool
+    package let isNew: Bool
   }
 
   private struct Entry {
@@ -22,14 +22,14 @@ struct PreparedStatements {
   private var uses: UInt64 = 0
   private var names = 0
   /// Names that the server still holds and that nothing will use again.
-  private(set) var discarded: [String] = []
+  package private(set) var discarded: [String] = []
 
-  init(maximumCount: Int) {
+  package init(maximumCount: Int) {
     self.maximumCount = maximumCount
   }
 
   /// The statement to use for a text and the types of its values, where 0 (a NULL) fits any type.
-  mutating func use(_ sql: String, types: [UInt32]) -> Use {
+  package mutating func use(_ sql: String, types: [UInt32]) -> Use {
     uses += 1
     if let index = entries[sql]?.firstIndex(where: { Self.fits($0.types, types) }) {
       entries[sql]?[index].lastUse = uses
@@ -44,27 +44,27 @@ struct PreparedStatements {
   }
 
   /// The server has prepared the statement.
-  mutating func confirm(_ sql: String, name: String) {
+  package mutating func confirm(_ sql: String, name: String) {
     guard let index = entries[sql]?.firstIndex(where: { $0.name == name }) else { return }
     entries[sql]?[index].isConfirmed = true
   }
 
   /// Drops a statement that the server has not prepared.
-  mutating func dropUnconfirmed(_ sql: String, name: String) {
+  package mutating func dropUnconfirmed(_ sql: String, name: String) {
     guard let index = entries[sql]?.firstIndex(where: { $0.name == name && !$0.isConfirmed })
     else { return }
     remove(sql, at: index)
   }
 
   /// Discards all that is prepared for the text, because the server holds its plan for outdated.
-  mutating func discard(_ sql: String) {
+  package mutating func discard(_ sql: String) {
     while let entry = entries[sql]?.last {
       if entry.isConfirmed { discarded.append(entry.name) }
       remove(sql, at: (entries[sql]?.count ?? 1) - 1)
     }
   }
 
-  mutating func takeDiscarded() -> [String] {
+  package mutating func takeDiscarded() -> [String] {
     defer { discarded = [] }
     return discarded
   }

@@ -4,8 +4,8 @@ import Runtime
 /// after a growing pause, and all others fail at once with the newest reason.
 ///
 /// A pure value; time comes in from outside.
-struct Reachability {
-  enum Decision: Equatable {
+package struct Reachability {
+  package enum Decision: Equatable {
     case connect
     case refuse(PostgreSQLError)
   }
@@ -15,20 +15,23 @@ struct Reachability {
   private var retryAt = MonotonicInstant(nanoseconds: .min)
   private var isBeingTried = false
 
+  package init() {}
+
   /// Asks to connect; a caller that may must say how it went.
-  mutating func mayConnect(at now: MonotonicInstant) -> Decision {
+  package mutating func mayConnect(at now: MonotonicInstant) -> Decision {
     guard failures > 0 else { return .connect }
     guard now >= retryAt, !isBeingTried else { return .refuse(newestFailure) }
     isBeingTried = true
     return .connect
   }
 
-  mutating func connected() {
+  package mutating func connected() {
     failures = 0
     isBeingTried = false
   }
 
-  mutating func failed(_ error: PostgreSQLError, at now: MonotonicInstant, backoff: Backoff) {
+  package mutating func failed(_ error: PostgreSQLError, at now: MonotonicInstant, backoff: Backoff)
+  {
     // Callers that tried together count as one failure: those behind the first find it noted.
     if failures == 0 || isBeingTried { failures += 1 }
     isBeingTried = false
