@@ -9,10 +9,10 @@ extension PostgreSQLCatalog {
     if let contradiction = commit.contradiction ?? Self.unaccounted(commit) {
       throw .inconsistent(reason: contradiction)
     }
-    let values = CommitValues.events(commit) + [wall, lease]
+    let values = CommitValues.events(commit) + [database.wallOverride, database.leaseOverride]
     let rows: PostgreSQLRows
     do {
-      rows = try await pool.call(Self.eventStatement(values.count), values)
+      rows = try await database.general.call(Self.eventStatement(values.count), values)
     } catch {
       throw CommitError(error)
     }
@@ -68,10 +68,10 @@ extension PostgreSQLCatalog {
     guard read == merge.output.recordCount else {
       throw .inconsistent(reason: "\(read) rows read, \(merge.output.recordCount) written")
     }
-    let values = CommitValues.merge(merge) + [wall, lease]
+    let values = CommitValues.merge(merge) + [database.wallOverride, database.leaseOverride]
     let rows: PostgreSQLRows
     do {
-      rows = try await pool.call(
+      rows = try await database.maintenance.call(
         """
         SELECT outcome, committed, committed_time
         FROM \(SQLFunction.commitMerge.name)(\(CommitValues.places(values.count)))

@@ -26,7 +26,7 @@ extension PostgreSQLCatalog {
   }
 
   package func tableAccounts(tenant: TenantID) async throws(CatalogError) -> [TableAccount] {
-    let rows = try await call(Self.tableAccountSelection, [.int64(tenant.rawValue)])
+    let rows = try await maintain(Self.tableAccountSelection, [.int64(tenant.rawValue)])
     return (0..<rows.count).map { row in
       let table = rows.int64(row, 0)
       let folder = Folders.table(schema: rows.int64(row, 2), table: table)
@@ -62,7 +62,7 @@ extension PostgreSQLCatalog {
 
   package func violations() async throws(CatalogError) -> [CatalogViolation] {
     // One statement, so that all rules are held against one committed state.
-    let rows = try await call(
+    let rows = try await maintain(
       CatalogRule.all.enumerated().map { index, rule in
         "SELECT \(index)::BIGINT, broken.* FROM (\(rule.query)) AS broken(tenant_id)"
       }.joined(separator: "\nUNION ALL\n"))

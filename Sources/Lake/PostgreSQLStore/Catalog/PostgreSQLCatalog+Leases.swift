@@ -9,7 +9,10 @@ extension PostgreSQLCatalog {
   ) async throws(CatalogError) -> LeaseEpoch? {
     let rows = try await call(
       "SELECT claimed FROM \(SQLFunction.claimTable.name)($1, $2, $3, $4)",
-      [.int64(table.rawValue), .text(owner.rawValue), .int64(Int64(leaseMs)), lease])
+      [
+        .int64(table.rawValue), .text(owner.rawValue), .int64(Int64(leaseMs)),
+        database.leaseOverride,
+      ])
     return rows.optionalInt64(0, 0).map(LeaseEpoch.init)
   }
 
@@ -22,8 +25,8 @@ extension PostgreSQLCatalog {
   }
 
   package func leaseEpochs() async throws(CatalogError) -> LeaseEpochs {
-    _ = try await call("SELECT \(SQLFunction.raiseEpochs.name)($1)", [lease])
-    let rows = try await call(
+    _ = try await maintain("SELECT \(SQLFunction.raiseEpochs.name)($1)", [database.leaseOverride])
+    let rows = try await maintain(
       """
       SELECT n.schema_id, NULL::BIGINT, c.epoch FROM duckmesh_tenant n
       JOIN duckmesh_consumer c USING (tenant_id)

@@ -11,7 +11,7 @@ extension PostgreSQLCatalog {
   package func mergeCandidates(
     above: Int, limit: Int
   ) async throws(CatalogError) -> [MergeCandidate] {
-    let rows = try await call(
+    let rows = try await maintain(
       """
       SELECT table_id, count(*) AS files FROM ducklake_data_file WHERE end_snapshot IS NULL
       GROUP BY table_id HAVING count(*) > $1 ORDER BY files DESC, table_id LIMIT $2
@@ -45,7 +45,7 @@ extension PostgreSQLCatalog {
   package func liveFiles(
     of table: TableID
   ) async throws(CatalogError) -> [(file: DataFileRecord, schemaVersion: Int64)] {
-    let rows = try await call(
+    let rows = try await maintain(
       """
       SELECT n.schema_id,
         (SELECT v.schema_version FROM ducklake_schema_versions v
@@ -74,7 +74,7 @@ extension PostgreSQLCatalog {
   package func snapshotStubs(
     after id: SnapshotID?, limit: Int
   ) async throws(CatalogError) -> [SnapshotStub] {
-    let rows = try await call(
+    let rows = try await maintain(
       """
       SELECT snapshot_id, \(SQLFunction.microseconds.name)(snapshot_time) FROM ducklake_snapshot
       WHERE snapshot_id > $1 ORDER BY snapshot_id LIMIT $2
@@ -87,16 +87,16 @@ extension PostgreSQLCatalog {
   }
 
   package func expireSnapshots(_ ids: [SnapshotID]) async throws(CatalogError) -> Int {
-    let rows = try await call(
+    let rows = try await maintain(
       "SELECT \(SQLFunction.expireSnapshots.name)($1, $2, $3)",
-      [.int64s(ids.map(\.rawValue)), .int64(Self.filesPerExpiry), wall])
+      [.int64s(ids.map(\.rawValue)), .int64(Self.filesPerExpiry), database.wallOverride])
     return Int(rows.int64(0, 0))
   }
 
   package func scheduledFiles(
     before: Timestamp, limit: Int
   ) async throws(CatalogError) -> [ScheduledFile] {
-    let rows = try await call(
+    let rows = try await maintain(
       """
       SELECT path::TEXT, \(SQLFunction.microseconds.name)(schedule_start)
       FROM ducklake_files_scheduled_for_deletion
@@ -111,7 +111,7 @@ extension PostgreSQLCatalog {
   }
 
   package func forgetScheduled(_ paths: [String]) async throws(CatalogError) {
-    _ = try await call(
+    _ = try await maintain(
       "DELETE FROM ducklake_files_scheduled_for_deletion WHERE path = ANY ($1)", [.texts(paths)])
   }
 
@@ -120,7 +120,7 @@ extension PostgreSQLCatalog {
   ) async throws(CatalogError) -> Set<String> {
     // A path below a table's folder names its table, so each is looked for among the files of one
     // table alone.
-    let rows = try await call(
+    let rows = try await maintain(
       """
       SELECT asked.path FROM unnest($1) AS asked(path)
       WHERE EXISTS (

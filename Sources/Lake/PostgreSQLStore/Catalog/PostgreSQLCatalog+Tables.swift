@@ -56,7 +56,7 @@ extension PostgreSQLCatalog {
         .texts(columns.map(\.type.duckLakeName)),
         .texts(
           columns.map { $0.defaultValue?.catalogText ?? ColumnDefault.absentCatalogText }),
-        .bools(columns.map(\.isNullable)), wall,
+        .bools(columns.map(\.isNullable)), database.wallOverride,
       ])
     switch rows.text(0, 0) {
     case "made": break
@@ -74,8 +74,8 @@ extension PostgreSQLCatalog {
   package func dropTable(
     named name: String, tenant: TenantID
   ) async throws(CatalogError) -> TableRecord {
-    let wall = wall
-    return try await pool.transaction(failure: { CatalogError($0) }) {
+    let database = database
+    return try await database.general.transaction(failure: { CatalogError($0) }) {
       (session) throws(CatalogError) in
       do {
         // The tenant's head first: publishing and changes of tables are serial.
@@ -86,7 +86,7 @@ extension PostgreSQLCatalog {
         let table = try TableRows.record(found, 0)
         let ended = try session.query(
           "SELECT \(SQLFunction.endTable.name)($1, $2, $3)",
-          [.int64(tenant.rawValue), .int64(table.id.rawValue), wall])
+          [.int64(tenant.rawValue), .int64(table.id.rawValue), database.wallOverride])
         guard ended.bool(0, 0) else { throw CatalogError.contended }
         return table
       } catch let error as PostgreSQLError {

@@ -33,7 +33,7 @@ extension PostgreSQLCatalog {
       SELECT made_tenant, made_schema, made_at, outcome
       FROM \(SQLFunction.makeTenant.name)($1, $2, $3)
       """,
-      [.text(name), .int64(Int64(limit)), wall])
+      [.text(name), .int64(Int64(limit)), database.wallOverride])
     switch rows.text(0, 3) {
     case "limit": throw .tenantLimitReached(limit: limit)
     case "contended": throw .contended

@@ -1,6 +1,4 @@
 import Catalog
-import LakeTables
-import Model
 import PostgreSQL
 
 /// The catalog inside PostgreSQL: DuckLake 1.0 tables and our own, one schema.
@@ -8,27 +6,26 @@ import PostgreSQL
 /// Whatever decides does so in the database, under row locks in the order that `Migration.initial`
 /// gives. What a call reads is read by one statement, which sees one committed state.
 package struct PostgreSQLCatalog: Catalog {
-  let pool: PostgreSQLPool
-  private let clock: CatalogClock?
+  let database: PostgreSQLDatabase
 
-  /// - Parameter clock: in tests, which move time by hand; nil for the database's clock.
-  package init(pool: PostgreSQLPool, clock: CatalogClock? = nil) {
-    self.pool = pool
-    self.clock = clock
-  }
+  package init(database: PostgreSQLDatabase) { self.database = database }
 
-  /// What stands for the time of day: null, and the database's clock counts.
-  var wall: PostgreSQLValue { clock.map { .int64($0.wall().microseconds) } ?? .null }
-
-  /// What stands for the clock of leases: null, and the database's clock counts.
-  var lease: PostgreSQLValue { clock.map { .int64($0.lease().microseconds) } ?? .null }
-
-  /// Runs one statement. One that writes may be sent again when nobody knows what became of it:
-  /// each finds what it would have made.
+  /// Runs one statement that somebody waits for.
   func call(
     _ sql: String, _ values: [PostgreSQLValue] = []
   ) async throws(CatalogError) -> PostgreSQLRows {
-    do { return try await pool.call(sql, values) } catch { throw CatalogError(error) }
+    do { return try await database.general.call(sql, values) } catch { throw CatalogError(error) }
+  }
+
+  /// Runs one statement of maintenance, which may take long.
+  func maintain(
+    _ sql: String, _ values: [PostgreSQLValue] = []
+  ) async throws(CatalogError) -> PostgreSQLRows {
+    do {
+      return try await database.maintenance.call(sql, values)
+    } catch {
+      throw CatalogError(error)
+    }
   }
 }
 
@@ -41,10 +38,10 @@ extension CatalogError {
       case .unavailable(let reason), .outcomeUnknown(let reason): .unavailable(reason: reason)
       case .closed: .unavailable(reason: "the catalog is closed")
       case .refused(let state, let message):
-        switch state {
-        case "53100": .storageFull
-        case "XX001", "XX002": .damaged(reason: "\(state): \(message)")
-        default: .unavailable(reason: "the database refused a statement (\(state)): \(message)")
+        switch DatabaseRefusal(sqlState: state) {
+        case .storageFull: .storageFull
+        case .damaged: .damaged(reason: "\(state): \(message)")
+        case .other: .unavailable(reason: "the database refused a statement (\(state)): \(message)")
         }
       }
   }

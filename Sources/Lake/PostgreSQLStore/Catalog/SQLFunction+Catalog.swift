@@ -13,15 +13,6 @@ enum CommitSQL {
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     """
 
-  /// Whether a lease is live at `now`: `LeaseRules.isLive`, and a lease that ends later than its
-  /// own length from now was given before the clock was set back.
-  static func isLive(_ row: String, now: String) -> String {
-    """
-    (\(row).owner IS NOT NULL AND \(row).leased_until > \(now)
-      AND \(row).leased_until <= \(now) + \(row).lease_ms * 1000)
-    """
-  }
-
   /// A table's folder, as `Folders.table` names it.
   static func folder(schema: String, table: String) -> String {
     "'schema-' || \(schema) || '/table-' || \(table) || '/'"

@@ -23,7 +23,7 @@ extension SQLFunction {
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
     DECLARE
       instant BIGINT;
-      head RECORD;
+      opening RECORD;
     BEGIN
       \(checkFences)
       \(checkTables)
@@ -31,8 +31,8 @@ extension SQLFunction {
       \(moveWatermarks)
       \(leaveTraces)
       outcome := 'committed';
-      committed := head.opened;
-      committed_time := \(microseconds.name)(head.opened_at);
+      committed := opening.opened;
+      committed_time := \(microseconds.name)(opening.opened_at);
     END $$
     """)
 
@@ -48,7 +48,7 @@ extension SQLFunction {
     LEFT JOIN duckmesh_consumer AS lease ON lease.tenant_id = fence.tenant_id
     LEFT JOIN duckmesh_head AS head ON head.tenant_id = fence.tenant_id
     WHERE (lease.owner = committer AND lease.epoch = fence.epoch
-      AND \(CommitSQL.isLive("lease", now: "instant"))
+      AND \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant)
       AND lease.watermark = fence.from_token AND fence.to_token >= fence.from_token
       AND fence.to_token <= head.head) IS NOT TRUE;
     IF refused IS NOT NULL THEN outcome := 'fenced'; RETURN; END IF;
@@ -57,8 +57,8 @@ extension SQLFunction {
   /// Our own table is what the batch was made under; the lake's is asked as well, since another
   /// program may have dropped it, and files that no snapshot shows would be lost events.
   private static let checkTables = """
-    head := \(openSnapshot.name)(0, 0, cardinality(file_names), wall_overriding);
-    IF head.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
+    opening := \(openSnapshot.name)(0, 0, cardinality(file_names), wall_overriding);
+    IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
     SELECT array_agg(made.table_id ORDER BY made.table_id) INTO refused
     FROM unnest(tables, versions) AS made(table_id, version)
     WHERE NOT EXISTS (
@@ -77,7 +77,7 @@ extension SQLFunction {
       IF refused IS NOT NULL THEN outcome := 'foreign'; END IF;
     END IF;
     IF outcome IS NOT NULL THEN
-      DELETE FROM ducklake_snapshot WHERE snapshot_id = head.opened;
+      DELETE FROM ducklake_snapshot WHERE snapshot_id = opening.opened;
       RETURN;
     END IF;
     """
@@ -85,7 +85,7 @@ extension SQLFunction {
   private static let registerFiles = """
     IF cardinality(file_names) > 0 THEN
       WITH file AS (
-        SELECT made.*, head.first_file_id + made.ordinal - 1 AS data_file_id,
+        SELECT made.*, opening.first_file_id + made.ordinal - 1 AS data_file_id,
           sum(made.row_count) OVER (PARTITION BY made.table_id ORDER BY made.ordinal DESC)
             AS rows_from_here
         FROM unnest(file_tables, file_names, file_rows, file_sizes, footer_sizes)
@@ -102,14 +102,14 @@ extension SQLFunction {
         RETURNING old.table_id, old.next_row_id)
       INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
         path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start)
-      SELECT file.data_file_id, file.table_id, head.opened, file.name, TRUE, 'parquet',
+      SELECT file.data_file_id, file.table_id, opening.opened, file.name, TRUE, 'parquet',
         file.row_count, file.byte_count, file.footer_bytes,
         total.next_row_id - file.rows_from_here
       FROM file JOIN total ON total.table_id = file.table_id;
 
       INSERT INTO ducklake_file_column_stats(data_file_id, table_id, column_id,
         column_size_bytes, value_count, null_count, min_value, max_value, contains_nan)
-      SELECT head.first_file_id + made.file - 1, file_tables[made.file], made.column_id,
+      SELECT opening.first_file_id + made.file - 1, file_tables[made.file], made.column_id,
         made.byte_count, made.value_count, made.null_count, made.minimum, made.maximum,
         made.nan <> 0
       FROM unnest(statistic_files, statistic_columns, column_sizes, value_counts, null_counts,
@@ -121,7 +121,7 @@ extension SQLFunction {
   private static let moveWatermarks = """
     INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
       inserted, superseded, no_operation, dead_lettered, table_rows)
-    SELECT line.tenant_id, line.table_id, head.opened, fence.from_token + 1, fence.to_token,
+    SELECT line.tenant_id, line.table_id, opening.opened, fence.from_token + 1, fence.to_token,
       line.inserted, line.superseded, line.no_operation, line.dead_lettered,
       line.inserted + coalesce(
         (SELECT last.table_rows FROM duckmesh_ledger AS last
@@ -144,7 +144,7 @@ extension SQLFunction {
       GROUP BY tenant_id),
     mark AS (
       INSERT INTO duckmesh_watermark(tenant_id, snapshot_id, watermark)
-      SELECT tenant_id, head.opened, to_token FROM fence)
+      SELECT tenant_id, opening.opened, to_token FROM fence)
     UPDATE duckmesh_consumer AS consumer SET watermark = fence.to_token,
       inserted = consumer.inserted + coalesce(line.inserted, 0),
       superseded = consumer.superseded + coalesce(line.superseded, 0),
@@ -159,7 +159,7 @@ extension SQLFunction {
     IF cardinality(letter_tokens) > 0 THEN
       INSERT INTO duckmesh_dead_letter(tenant_id, table_id, token, snapshot_id, schema_version,
         operation, reason, message, idempotency_key, payload, created_at)
-      SELECT letter.tenant_id, letter.table_id, letter.token, head.opened, letter.version,
+      SELECT letter.tenant_id, letter.table_id, letter.token, opening.opened, letter.version,
         letter.operation, letter.reason, letter.message, letter.key, letter.payload, instant
       FROM unnest(letter_tenants, letter_tables, letter_tokens, letter_versions,
           letter_operations, letter_reasons, letter_messages, letter_keys, letter_payloads)
@@ -168,14 +168,14 @@ extension SQLFunction {
       ORDER BY letter.ordinal;
     END IF;
     INSERT INTO duckmesh_commit(commit_id, snapshot_id, committed_at)
-    VALUES (commit_name, head.opened, instant);
+    VALUES (commit_name, opening.opened, instant);
     INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author, commit_extra_info)
-    VALUES (head.opened,
+    VALUES (opening.opened,
       coalesce(
         (SELECT string_agg('inserted_into_table:' || changed.table_id, ',' ORDER BY table_id)
           FROM (SELECT DISTINCT unnest(file_tables) AS table_id) AS changed), ''),
       'duckmesh', '{"commit":"' || commit_name || '"}');
-    PERFORM \(signalCommitted.name)(head.opened, tenants, to_tokens);
+    PERFORM \(signalCommitted.name)(opening.opened, tenants, to_tokens);
     """
 
   /// Fences off a commit that has not begun, waits for one that is under way, and finds out.
@@ -189,7 +189,8 @@ extension SQLFunction {
       PERFORM FROM duckmesh_consumer WHERE tenant_id = ANY (tenants)
       ORDER BY tenant_id FOR NO KEY UPDATE;
       UPDATE duckmesh_consumer AS lease
-      SET epoch = lease.epoch + 1, owner = NULL, leased_until = 0
+      SET epoch = lease.epoch + 1, owner = NULL, leased_until = 0,
+        lease_ms = 0
       FROM unnest(tenants, epochs) AS fence(tenant_id, epoch)
       WHERE lease.tenant_id = fence.tenant_id AND lease.owner = committer
         AND lease.epoch = fence.epoch;

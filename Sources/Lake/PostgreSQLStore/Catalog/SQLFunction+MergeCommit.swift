@@ -15,7 +15,7 @@ extension SQLFunction {
       SELECT * INTO lease FROM duckmesh_table_lease WHERE table_id = leased_table
       FOR NO KEY UPDATE;
       instant := \(now.name)(overriding);
-      is_live := \(CommitSQL.isLive("lease", now: "instant"));
+      is_live := \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant);
       IF is_live AND lease.owner <> claimant THEN RETURN; END IF;
       claimed := lease.epoch + CASE WHEN is_live THEN 0 ELSE 1 END;
       UPDATE duckmesh_table_lease SET epoch = claimed, owner = claimant,
@@ -32,7 +32,8 @@ extension SQLFunction {
     LANGUAGE plpgsql VOLATILE AS $$
     BEGIN
       PERFORM FROM duckmesh_table_lease WHERE table_id = leased_table FOR NO KEY UPDATE;
-      UPDATE duckmesh_table_lease SET epoch = epoch + 1, owner = NULL, leased_until = 0
+      UPDATE duckmesh_table_lease SET epoch = epoch + 1, owner = NULL, leased_until = 0,
+        lease_ms = 0
       WHERE table_id = leased_table AND owner = holder AND epoch = held_epoch;
     END $$
     """)
@@ -73,7 +74,7 @@ extension SQLFunction {
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
     DECLARE
       instant BIGINT;
-      head RECORD;
+      opening RECORD;
       input RECORD;
       folder TEXT;
     BEGIN
@@ -84,14 +85,14 @@ extension SQLFunction {
       SET file_size_bytes = file_size_bytes + output_size - input.byte_count
       WHERE table_id = merged_table;
       INSERT INTO duckmesh_commit(commit_id, snapshot_id, committed_at)
-      VALUES (commit_name, head.opened, instant);
+      VALUES (commit_name, opening.opened, instant);
       -- The only word for a merge that other writers take for a conflict.
       INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author, commit_extra_info)
-      VALUES (head.opened, 'merge_adjacent:' || merged_table, 'duckmesh',
+      VALUES (opening.opened, 'merge_adjacent:' || merged_table, 'duckmesh',
         '{"commit":"' || commit_name || '"}');
       outcome := 'committed';
-      committed := head.opened;
-      committed_time := \(microseconds.name)(head.opened_at);
+      committed := opening.opened;
+      committed_time := \(microseconds.name)(opening.opened_at);
     END $$
     """)
 
@@ -101,13 +102,13 @@ extension SQLFunction {
     IF NOT EXISTS (
       SELECT FROM duckmesh_table_lease AS lease
       WHERE lease.table_id = merged_table AND lease.owner = holder AND lease.epoch = held_epoch
-        AND \(CommitSQL.isLive("lease", now: "instant")))
+        AND \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant))
     THEN outcome := 'fenced'; RETURN; END IF;
     """
 
   private static let checkInputs = """
-    head := \(openSnapshot.name)(0, 0, 1, wall_overriding);
-    IF head.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
+    opening := \(openSnapshot.name)(0, 0, 1, wall_overriding);
+    IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
     SELECT count(*) AS found, min(file.begin_snapshot) AS oldest,
       max(coalesce(file.partial_max, file.begin_snapshot)) AS newest,
       sum(file.file_size_bytes)::BIGINT AS byte_count
@@ -121,7 +122,7 @@ extension SQLFunction {
       AND NOT EXISTS (
         SELECT FROM ducklake_delete_file AS gone WHERE gone.data_file_id = file.data_file_id);
     IF input.found <> cardinality(inputs) THEN
-      DELETE FROM ducklake_snapshot WHERE snapshot_id = head.opened;
+      DELETE FROM ducklake_snapshot WHERE snapshot_id = opening.opened;
       outcome := 'changed';
       RETURN;
     END IF;
@@ -144,11 +145,11 @@ extension SQLFunction {
     INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
       path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start,
       partial_max)
-    VALUES (head.first_file_id, merged_table, input.oldest, output_name, TRUE, 'parquet',
+    VALUES (opening.first_file_id, merged_table, input.oldest, output_name, TRUE, 'parquet',
       output_rows, output_size, output_footer_size, first_row_id, input.newest);
     INSERT INTO ducklake_file_column_stats(data_file_id, table_id, column_id, column_size_bytes,
       value_count, null_count, min_value, max_value, contains_nan)
-    SELECT head.first_file_id, merged_table, made.column_id, made.byte_count, made.value_count,
+    SELECT opening.first_file_id, merged_table, made.column_id, made.byte_count, made.value_count,
       made.null_count, made.minimum, made.maximum, made.nan <> 0
     FROM unnest(statistic_columns, column_sizes, value_counts, null_counts, minima, maxima,
         nan_flags)

@@ -9,20 +9,20 @@ extension SQLFunction {
       OUT made_at BIGINT, OUT outcome TEXT)
     LANGUAGE plpgsql VOLATILE AS $$
     DECLARE
-      head RECORD;
+      opening RECORD;
     BEGIN
       PERFORM FROM duckmesh_lake_head FOR NO KEY UPDATE;
       SELECT tenant_id, schema_id, created_at INTO made_tenant, made_schema, made_at
       FROM duckmesh_tenant WHERE tenant_name = name;
       IF FOUND THEN outcome := 'found'; RETURN; END IF;
       IF (SELECT count(*) FROM duckmesh_tenant) >= most THEN outcome := 'limit'; RETURN; END IF;
-      head := \(openSnapshot.name)(1, 1, 0, overriding);
-      IF head.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
-      made_schema := head.first_catalog_id;
+      opening := \(openSnapshot.name)(1, 1, 0, overriding);
+      IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
+      made_schema := opening.first_catalog_id;
       made_at := \(now.name)(overriding);
       INSERT INTO ducklake_schema(schema_id, schema_uuid, begin_snapshot, schema_name, path,
         path_is_relative)
-      VALUES (made_schema, gen_random_uuid(), head.opened, name,
+      VALUES (made_schema, gen_random_uuid(), opening.opened, name,
         'schema-' || made_schema || '/', TRUE);
       INSERT INTO duckmesh_tenant(tenant_name, schema_id, created_at)
       VALUES (name, made_schema, made_at) RETURNING tenant_id INTO made_tenant;
@@ -30,9 +30,9 @@ extension SQLFunction {
       INSERT INTO duckmesh_consumer(tenant_id, watermark, epoch, leased_until)
       VALUES (made_tenant, 0, 0, 0);
       INSERT INTO duckmesh_watermark(tenant_id, snapshot_id, watermark)
-      VALUES (made_tenant, head.opened, 0);
+      VALUES (made_tenant, opening.opened, 0);
       INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author)
-      VALUES (head.opened, 'created_schema:"' || replace(name, '"', '""') || '"', 'duckmesh');
+      VALUES (opening.opened, 'created_schema:"' || replace(name, '"', '""') || '"', 'duckmesh');
       PERFORM \(signalTablesChanged.name)(ARRAY[made_tenant]);
       outcome := 'made';
     END $$
@@ -49,15 +49,15 @@ extension SQLFunction {
       OUT outcome TEXT, OUT made_table BIGINT, OUT made_schema BIGINT, OUT made_at BIGINT)
     LANGUAGE plpgsql VOLATILE AS $$
     DECLARE
-      head RECORD;
+      opening RECORD;
       schema_name TEXT;
     BEGIN
       PERFORM FROM duckmesh_head WHERE tenant_id = tenant FOR UPDATE;
       SELECT schema_id, tenant_name INTO made_schema, schema_name
       FROM duckmesh_tenant WHERE tenant_id = tenant;
       IF NOT FOUND THEN outcome := 'unknown'; RETURN; END IF;
-      head := \(openSnapshot.name)(1, 1, 0, overriding);
-      IF head.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
+      opening := \(openSnapshot.name)(1, 1, 0, overriding);
+      IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
       IF EXISTS (
         SELECT FROM duckmesh_table
         WHERE tenant_id = tenant AND lower(table_name) = lower(name COLLATE "C")
@@ -67,33 +67,33 @@ extension SQLFunction {
         WHERE shown.schema_id = made_schema AND shown.end_snapshot IS NULL
           AND lower(shown.table_name COLLATE "C") = lower(name COLLATE "C"))
       THEN
-        DELETE FROM ducklake_snapshot WHERE snapshot_id = head.opened;
+        DELETE FROM ducklake_snapshot WHERE snapshot_id = opening.opened;
         outcome := 'exists';
         RETURN;
       END IF;
-      made_table := head.first_catalog_id;
+      made_table := opening.first_catalog_id;
       made_at := \(now.name)(overriding);
       INSERT INTO ducklake_table(table_id, table_uuid, begin_snapshot, schema_id, table_name, path,
         path_is_relative)
-      VALUES (made_table, gen_random_uuid(), head.opened, made_schema, name,
+      VALUES (made_table, gen_random_uuid(), opening.opened, made_schema, name,
         'table-' || made_table || '/', TRUE);
       INSERT INTO ducklake_column(column_id, begin_snapshot, table_id, column_order, column_name,
         column_type, default_value, nulls_allowed, default_value_type, default_value_dialect)
-      SELECT made.ordinal, head.opened, made_table, made.ordinal, made.name, made.type,
+      SELECT made.ordinal, opening.opened, made_table, made.ordinal, made.name, made.type,
         made.value, made.is_nullable, 'literal', 'duckdb'
       FROM unnest(column_names, column_types, column_defaults, nullable)
         WITH ORDINALITY AS made(name, type, value, is_nullable, ordinal);
       INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id)
-      VALUES (head.opened, head.opened_schema_version, made_table);
+      VALUES (opening.opened, opening.opened_schema_version, made_table);
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
         schema_version, next_column_id, compatibility_mode, event_time_column)
-      VALUES (made_table, tenant, name, made_at, head.opened, 1,
+      VALUES (made_table, tenant, name, made_at, opening.opened, 1,
         cardinality(column_names) + 1, mode, time_column);
       INSERT INTO duckmesh_schema_version(table_id, version, begin_snapshot)
-      VALUES (made_table, 1, head.opened);
+      VALUES (made_table, 1, opening.opened);
       \(carryWatermark)
       INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author)
-      VALUES (head.opened,
+      VALUES (opening.opened,
         'created_table:"' || replace(schema_name, '"', '""') || '"."'
           || replace(name, '"', '""') || '"', 'duckmesh');
       PERFORM \(signalTablesChanged.name)(ARRAY[tenant]);
@@ -109,22 +109,22 @@ extension SQLFunction {
     (tenant BIGINT, ended_table BIGINT, overriding BIGINT) RETURNS BOOLEAN
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
     DECLARE
-      head RECORD;
+      opening RECORD;
     BEGIN
-      head := \(openSnapshot.name)(1, 0, 0, overriding);
-      IF head.opened IS NULL THEN RETURN FALSE; END IF;
-      UPDATE ducklake_table SET end_snapshot = head.opened
+      opening := \(openSnapshot.name)(1, 0, 0, overriding);
+      IF opening.opened IS NULL THEN RETURN FALSE; END IF;
+      UPDATE ducklake_table SET end_snapshot = opening.opened
       WHERE table_id = ended_table AND end_snapshot IS NULL;
-      UPDATE ducklake_column SET end_snapshot = head.opened
+      UPDATE ducklake_column SET end_snapshot = opening.opened
       WHERE table_id = ended_table AND end_snapshot IS NULL;
-      UPDATE ducklake_data_file SET end_snapshot = head.opened
+      UPDATE ducklake_data_file SET end_snapshot = opening.opened
       WHERE table_id = ended_table AND end_snapshot IS NULL;
-      UPDATE ducklake_delete_file SET end_snapshot = head.opened
+      UPDATE ducklake_delete_file SET end_snapshot = opening.opened
       WHERE table_id = ended_table AND end_snapshot IS NULL;
-      UPDATE duckmesh_table SET dropped_snapshot = head.opened WHERE table_id = ended_table;
+      UPDATE duckmesh_table SET dropped_snapshot = opening.opened WHERE table_id = ended_table;
       \(carryWatermark)
       INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author)
-      VALUES (head.opened, 'dropped_table:' || ended_table, 'duckmesh');
+      VALUES (opening.opened, 'dropped_table:' || ended_table, 'duckmesh');
       PERFORM \(signalTablesChanged.name)(ARRAY[tenant]);
       RETURN TRUE;
     END $$
@@ -134,6 +134,6 @@ extension SQLFunction {
   /// watermark is says its newest row, which only commits to the lake write.
   private static let carryWatermark = """
     INSERT INTO duckmesh_watermark(tenant_id, snapshot_id, watermark)
-    SELECT tenant_id, head.opened, watermark FROM duckmesh_consumer WHERE tenant_id = tenant;
+    SELECT tenant_id, opening.opened, watermark FROM duckmesh_consumer WHERE tenant_id = tenant;
     """
 }
