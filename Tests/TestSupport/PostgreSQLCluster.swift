@@ -106,15 +106,21 @@ package final class PostgreSQLCluster: Sendable {
 
   // MARK: Databases
 
-  /// Makes an empty database and gives the connection string that reaches it by the socket.
-  package func makeDatabase(encoding: String = "UTF8") async throws -> PostgreSQLDatabase {
+  /// Makes a database.
+  ///
+  /// - Parameter template: a database to copy, to which nobody is connected; an empty one is made
+  ///   without.
+  package func makeDatabase(
+    encoding: String = "UTF8", template: PostgreSQLDatabase? = nil
+  ) async throws -> PostgreSQLDatabase {
     let name = "test_" + UUID().uuidString.lowercased().filter { $0 != "-" }
     try await run(
       "psql",
       [
         "-X", "-q", "-h", folder, "-p", "\(port)", "-U", Self.user, "-d", "postgres", "-c",
         "SET default_transaction_read_only = off", "-c",
-        "CREATE DATABASE \(name) TEMPLATE template0 ENCODING '\(encoding)'",
+        "CREATE DATABASE \(name) TEMPLATE \(template?.name ?? "template0")"
+          + " ENCODING '\(encoding)'",
       ])
     return PostgreSQLDatabase(cluster: self, name: name)
   }

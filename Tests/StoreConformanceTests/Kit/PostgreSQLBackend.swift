@@ -10,13 +10,17 @@ final class PostgreSQLBackend: StoreBackend {
 
   init(clock: TestClock) async throws {
     self.clock = clock
-    database = try await PostgreSQLCluster.shared().makeDatabase()
+    database = try await MigratedDatabase.instance.copy()
   }
 
   /// Few connections: every test has some, all tests run at once, and the server has a limit.
   var options: PostgreSQLOptions {
+    Self.options(database.connection)
+  }
+
+  static func options(_ connection: String) -> PostgreSQLOptions {
     PostgreSQLOptions(
-      connection: database.connection, publishingConnections: 2, generalConnections: 3,
+      connection: connection, publishingConnections: 2, generalConnections: 3,
       maintenanceConnections: 1)
   }
 
@@ -49,5 +53,30 @@ final class PostgreSQLBackend: StoreBackend {
       return databases
     }
     for database in databases { await database.close() }
+  }
+}
+
+/// A migrated database that tests copy, which is quicker than to migrate one for each.
+private actor MigratedDatabase {
+  static let instance = MigratedDatabase()
+  private var making: Task<TestSupport.PostgreSQLDatabase, any Error>?
+
+  func copy() async throws -> TestSupport.PostgreSQLDatabase {
+    let template = try await template()
+    return try await template.cluster.makeDatabase(template: template)
+  }
+
+  private func template() async throws -> TestSupport.PostgreSQLDatabase {
+    if let making { return try await making.value }
+    let task = Task {
+      let database = try await PostgreSQLCluster.shared().makeDatabase()
+      let opened = try await PostgreSQLStore.PostgreSQLDatabase.open(
+        PostgreSQLBackend.options(database.connection), lakeFolder: "/lake/",
+        clock: TestClock().catalogClock)
+      await opened.close()
+      return database
+    }
+    making = task
+    return try await task.value
   }
 }

@@ -6,10 +6,12 @@ import Runtime
 
 extension PostgreSQLCatalog {
   package func commit(_ commit: EventCommit) async throws(CommitError) -> CommitReceipt {
-    if let contradiction = commit.contradiction ?? Self.unaccounted(commit) {
-      throw .inconsistent(reason: contradiction)
-    }
-    let values = CommitValues.events(commit) + [database.wallOverride, database.leaseOverride]
+    if let contradiction = commit.contradiction { throw .inconsistent(reason: contradiction) }
+    let unaccounted = Self.unaccounted(commit)
+    let values =
+      CommitValues.events(commit) + [
+        .bool(unaccounted == nil), database.wallOverride, database.leaseOverride,
+      ]
     let rows: PostgreSQLRows
     do {
       rows = try await database.general.call(Self.eventStatement(values.count), values)
@@ -20,6 +22,7 @@ extension PostgreSQLCatalog {
     case "committed": return Self.receipt(rows, 0, from: 1)
     case "fenced": throw .fenced(rows.int64s(0, 3).map(TenantID.init))
     case "changed": throw .tablesChanged(rows.int64s(0, 3).map(TableID.init))
+    case "unaccounted": throw .inconsistent(reason: unaccounted ?? "")
     case "foreign": throw .inconsistent(reason: "a table of another tenant")
     default: throw .unavailable(reason: "other programs write to the lake")
     }

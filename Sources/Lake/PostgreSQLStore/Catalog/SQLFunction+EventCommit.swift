@@ -1,8 +1,12 @@
 extension SQLFunction {
   /// One commit of events: `CommitRules.check` under the locks, then all rows, set by set.
   ///
+  /// Whether the commit accounts for its tokens and rows needs nothing but the commit: the caller
+  /// says so, and is told only if no tenant is fenced off.
+  ///
   /// `outcome` is `committed`, or says why nothing was changed: `fenced` (`refused` holds the
-  /// tenants), `changed` (the tables), `foreign` (the tables of another tenant), `contended`.
+  /// tenants), `unaccounted`, `changed` (the tables), `foreign` (the tables of another tenant),
+  /// `contended`.
   static let commitEvents = SQLFunction(
     "commit_events",
     """
@@ -18,7 +22,7 @@ extension SQLFunction {
       letter_tenants BIGINT[], letter_tables BIGINT[], letter_tokens BIGINT[],
       letter_versions BIGINT[], letter_operations BIGINT[], letter_reasons TEXT[],
       letter_messages TEXT[], letter_keys BYTEA[], letter_payloads BYTEA[],
-      wall_overriding BIGINT, lease_overriding BIGINT,
+      is_accounted BOOLEAN, wall_overriding BIGINT, lease_overriding BIGINT,
       OUT outcome TEXT, OUT refused BIGINT[], OUT committed BIGINT, OUT committed_time BIGINT)
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
     DECLARE
@@ -45,13 +49,15 @@ extension SQLFunction {
     SELECT array_agg(fence.tenant_id ORDER BY fence.tenant_id) INTO refused
     FROM unnest(tenants, epochs, from_tokens, to_tokens)
       AS fence(tenant_id, epoch, from_token, to_token)
-    LEFT JOIN duckmesh_consumer AS lease ON lease.tenant_id = fence.tenant_id
-    LEFT JOIN duckmesh_head AS head ON head.tenant_id = fence.tenant_id
-    WHERE (lease.owner = committer AND lease.epoch = fence.epoch
-      AND \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant)
-      AND lease.watermark = fence.from_token AND fence.to_token >= fence.from_token
-      AND fence.to_token <= head.head) IS NOT TRUE;
+    WHERE (
+      SELECT lease.owner = committer AND lease.epoch = fence.epoch
+        AND \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant)
+        AND lease.watermark = fence.from_token AND fence.to_token >= fence.from_token
+        AND fence.to_token <= (
+          SELECT issued.head FROM duckmesh_head AS issued WHERE issued.tenant_id = fence.tenant_id)
+      FROM duckmesh_consumer AS lease WHERE lease.tenant_id = fence.tenant_id) IS NOT TRUE;
     IF refused IS NOT NULL THEN outcome := 'fenced'; RETURN; END IF;
+    IF NOT is_accounted THEN outcome := 'unaccounted'; RETURN; END IF;
     """
 
   /// Our own table is what the batch was made under; the lake's is asked as well, since another
@@ -61,19 +67,19 @@ extension SQLFunction {
     IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
     SELECT array_agg(made.table_id ORDER BY made.table_id) INTO refused
     FROM unnest(tables, versions) AS made(table_id, version)
-    WHERE NOT EXISTS (
-      SELECT FROM duckmesh_table AS present
-      JOIN ducklake_table AS shown ON shown.table_id = present.table_id
-      WHERE present.table_id = made.table_id AND present.schema_version = made.version
-        AND present.dropped_snapshot IS NULL AND shown.end_snapshot IS NULL);
+    WHERE (
+      SELECT present.schema_version = made.version AND present.dropped_snapshot IS NULL
+        AND (SELECT count(*) FROM ducklake_table AS shown
+          WHERE shown.table_id = made.table_id AND shown.end_snapshot IS NULL) > 0
+      FROM duckmesh_table AS present WHERE present.table_id = made.table_id) IS NOT TRUE;
     IF refused IS NOT NULL THEN
       outcome := 'changed';
     ELSE
       SELECT array_agg(line.table_id) INTO refused
       FROM unnest(ledger_tenants, ledger_tables) AS line(tenant_id, table_id)
-      WHERE NOT EXISTS (
-        SELECT FROM duckmesh_table AS present
-        WHERE present.table_id = line.table_id AND present.tenant_id = line.tenant_id);
+      WHERE line.tenant_id IS DISTINCT FROM (
+        SELECT present.tenant_id FROM duckmesh_table AS present
+        WHERE present.table_id = line.table_id);
       IF refused IS NOT NULL THEN outcome := 'foreign'; END IF;
     END IF;
     IF outcome IS NOT NULL THEN
@@ -151,7 +157,7 @@ extension SQLFunction {
       no_operation = consumer.no_operation + coalesce(line.no_operation, 0),
       dead_lettered = consumer.dead_lettered + coalesce(line.dead_lettered, 0)
     FROM fence LEFT JOIN line ON line.tenant_id = fence.tenant_id
-    WHERE consumer.tenant_id = fence.tenant_id;
+    WHERE consumer.tenant_id = fence.tenant_id AND consumer.tenant_id = ANY (tenants);
     """
 
   private static let leaveTraces = """

@@ -8,7 +8,7 @@ extension SQLFunction {
     "expire_snapshots",
     """
     (candidates BIGINT[], most_files BIGINT, overriding BIGINT) RETURNS BIGINT
-    LANGUAGE plpgsql VOLATILE AS $$
+    LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
     DECLARE
       leaving BIGINT[];
       successors BIGINT[];

@@ -116,11 +116,12 @@ extension SQLFunction {
     FROM unnest(inputs, input_rows, input_begins, input_newest)
       AS read(data_file_id, row_count, begin_snapshot, newest)
     JOIN ducklake_data_file AS file ON file.data_file_id = read.data_file_id
-    WHERE file.table_id = merged_table AND file.end_snapshot IS NULL
+    WHERE file.data_file_id = ANY (inputs)
+      AND file.table_id = merged_table AND file.end_snapshot IS NULL
       AND file.record_count = read.row_count AND file.begin_snapshot = read.begin_snapshot
       AND file.partial_max IS NOT DISTINCT FROM read.newest
-      AND NOT EXISTS (
-        SELECT FROM ducklake_delete_file AS gone WHERE gone.data_file_id = file.data_file_id);
+      AND (SELECT count(*) FROM ducklake_delete_file AS gone
+        WHERE gone.data_file_id = file.data_file_id) = 0;
     IF input.found <> cardinality(inputs) THEN
       DELETE FROM ducklake_snapshot WHERE snapshot_id = opening.opened;
       outcome := 'changed';

@@ -117,9 +117,3 @@ extension PostgreSQLOptions {
       settings: [("search_path", searchPath)] + settings)
   }
 }
-
-extension PostgreSQLCatalog {
-  package init(database: PostgreSQLDatabase) {
-    self.init(pool: database.general, clock: database.clock)
-  }
-}
