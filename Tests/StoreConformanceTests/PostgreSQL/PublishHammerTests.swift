@@ -15,7 +15,7 @@ import Testing
       var tables: [TableRecord] = []
       for name in ["a", "b", "c", "d"] { tables.append(try await lab.makeTable(of: name)) }
       var hurried = backend.options
-      hurried.statementTimeoutMs = 2
+      hurried.publishingTimeoutMs = 2
       let buses = [
         lab.bus, PostgreSQLIngestBus(database: try await backend.openDatabase(backend.options)),
         PostgreSQLIngestBus(database: try await backend.openDatabase(hurried)),
@@ -28,7 +28,7 @@ import Testing
       for table in tables { try await check(lab, table, attempts) }
       #expect(try await lab.catalog.violations().isEmpty)
       let counts = run.counts
-      #expect(counts.cut > 0 && counts.unavailable > 0, "\(counts)")
+      #expect(counts.cut > 0 && counts.unknown + counts.unavailable > 0, "\(counts)")
       #expect(attempts.contains { $0.outcome.tokens == nil })
       #expect(attempts.contains { $0.outcome.duplicates?.isEmpty == false })
     }

@@ -28,8 +28,7 @@ import Testing
         // Tells the publisher to begin, and waits until it stands before the lock.
         _ = try session.query("SELECT pg_advisory_lock(1)")
         while try session.query(
-          "SELECT FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity"
-            + " WHERE datname = current_database() AND application_name = 'duckmesh publish')"
+          "SELECT FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::XID"
         ).count == 0 {
           _ = try session.query("SELECT pg_sleep(0.005)")
         }

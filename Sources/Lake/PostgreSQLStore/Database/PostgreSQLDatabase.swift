@@ -47,10 +47,10 @@ package final class PostgreSQLDatabase: Sendable {
   private init(_ options: PostgreSQLOptions, clock: CatalogClock?) throws(PostgreSQLError) {
     self.options = options
     self.clock = clock
-    publishing = try PostgreSQLPool(
-      options: options.pool(
-        "publish", size: options.publishingConnections,
-        settings: Self.publishingSettings))
+    var publishingOptions = options.pool(
+      "publish", size: options.publishingConnections, settings: Self.publishingSettings)
+    publishingOptions.statementTimeoutMs = options.publishingTimeoutMs
+    publishing = try PostgreSQLPool(options: publishingOptions)
     general = try PostgreSQLPool(
       options: options.pool("general", size: options.generalConnections))
     var maintenanceOptions = options.pool("maintain", size: options.maintenanceConnections)

@@ -19,6 +19,7 @@ package struct PostgreSQLOptions: Sendable {
   /// Maintenance, whose statements may take long and must not be in the way of the others.
   package var maintenanceConnections: Int
   package var statementTimeoutMs: Int
+  package var publishingTimeoutMs: Int
   package var maintenanceTimeoutMs: Int
   package var lockTimeoutMs: Int
   package var connectTimeoutMs: Int
@@ -29,7 +30,8 @@ package struct PostgreSQLOptions: Sendable {
   package init(
     connection: String, schema: String = "public", publishingConnections: Int = 4,
     generalConnections: Int = 8, maintenanceConnections: Int = 2,
-    statementTimeoutMs: Int = 10_000, maintenanceTimeoutMs: Int = 120_000,
+    statementTimeoutMs: Int = 10_000, publishingTimeoutMs: Int = 10_000,
+    maintenanceTimeoutMs: Int = 120_000,
     lockTimeoutMs: Int = 5_000, connectTimeoutMs: Int = 5_000, acquireTimeoutMs: Int = 5_000,
     migration: MigrationPolicy = .apply
   ) {
@@ -39,6 +41,7 @@ package struct PostgreSQLOptions: Sendable {
     self.generalConnections = generalConnections
     self.maintenanceConnections = maintenanceConnections
     self.statementTimeoutMs = statementTimeoutMs
+    self.publishingTimeoutMs = publishingTimeoutMs
     self.maintenanceTimeoutMs = maintenanceTimeoutMs
     self.lockTimeoutMs = lockTimeoutMs
     self.connectTimeoutMs = connectTimeoutMs
