@@ -22,7 +22,7 @@ import duckdb
 
 def connect():
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    for name in ("sqlite_scanner", "ducklake"):
+    for name in ("sqlite_scanner", "postgres_scanner", "ducklake"):
         folder = os.path.dirname(os.path.dirname(duckdb.__file__))
         (path,) = glob.glob(f"{folder}/**/{name}.duckdb_extension", recursive=True)
         connection.execute(f"LOAD '{path}'")

@@ -1,0 +1,195 @@
+import Foundation
+import Glibc
+import PostgreSQL
+import Runtime
+import TestSupport
+
+/// Has faults happen to a cluster, and makes good what they have broken.
+final class FaultInjector: Sendable {
+  let cluster: TortureCluster
+  private let counts = Guarded<[String: Int]>([:])
+  private let clock = SystemMonotonicClock()
+
+  init(_ cluster: TortureCluster) { self.cluster = cluster }
+
+  /// How often each fault has struck; one that found nothing to strike is not counted.
+  var struck: [String: Int] { counts.withLock { $0 } }
+
+  /// Draws and injects until the time is over; everything that was killed runs again afterwards.
+  func run(_ schedule: FaultSchedule, until end: MonotonicInstant) async throws {
+    var schedule = schedule
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      while clock.now < end {
+        let fault = schedule.next()
+        try await clock.sleep(until: clock.now.advanced(byMs: fault.pauseBeforeMs))
+        if let revival = try await inject(fault) { group.addTask { try await revival() } }
+      }
+      try await group.waitForAll()
+    }
+    try await cluster.heal()
+  }
+
+  private func count(_ name: String) { counts.withLock { $0[name, default: 0] += 1 } }
+
+  /// - Returns: what remains to be done, while other faults may already strike elsewhere.
+  private func inject(_ fault: Fault) async throws -> (@Sendable () async throws -> Void)? {
+    switch fault.kind {
+    case .cutConnections, .breakAtMessage, .endSessions, .restartPostgreSQL, .removePostgreSQL,
+      .holdLakeHead, .takeStoreAway:
+      try await injectAround(fault)
+      return nil
+    default: break
+    }
+    let candidates = cluster.processes.filter { fault.role.map($0.has) ?? true }
+    let victim = candidates[min(candidates.count - 1, Int(fault.victim * Double(candidates.count)))]
+    guard victim.take() else { return nil }
+    return { [self] in
+      defer { victim.give() }
+      try await strike(victim, fault)
+      if !victim.isRunning {
+        try await clock.sleep(until: clock.now.advanced(byMs: fault.absenceMs))
+        guard try await victim.startUntilItListens(withinSeconds: 180) else {
+          throw TortureCluster.DidNotStart(name: victim.name)
+        }
+      }
+    }
+  }
+
+  // MARK: One process
+
+  private func strike(_ victim: TortureProcess, _ fault: Fault) async throws {
+    switch fault.kind {
+    case .kill:
+      await victim.kill9()
+      count("kill " + victim.name)
+      count(fault.name)
+    case .crash(let point):
+      await victim.kill9()
+      try await victim.spawn([
+        CrashPoint.enablingVariable: "1", CrashPoint.variable: point.rawValue,
+      ])
+      if try await victim.listens(withinSeconds: 60) {
+        // What it waits for may not come about in a while: then it is killed as it is.
+        _ = await victim.ended(withinSeconds: 8)
+      }
+      if !victim.isRunning, await victim.ended(withinSeconds: 10) == .signalled(SIGKILL) {
+        count(fault.name)
+      } else {
+        await victim.kill9()
+      }
+    case .pause(let milliseconds):
+      try await pause(victim, milliseconds)
+      count("pause " + victim.name)
+      count(fault.name)
+    case .killInside(let lock):
+      if try await whileWaiting(victim, lock, { _ in victim.signal(SIGKILL) }) {
+        await victim.kill9()
+        count(fault.name)
+      }
+    case .endSessionInside(let lock):
+      let isMet = try await whileWaiting(victim, lock) { session in
+        // Ignored: when the session has ended by itself the fault has struck nothing.
+        _ = try? session.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1",
+          [.text(victim.place.user)])
+      }
+      if isMet { count(fault.name) }
+    case .pauseInside(let lock, let milliseconds):
+      if try await whileWaiting(victim, lock, { _ in victim.signal(SIGSTOP) }) {
+        try await pause(victim, milliseconds)
+        count(fault.name)
+      }
+    default: break
+    }
+  }
+
+  private func pause(_ victim: TortureProcess, _ milliseconds: Int) async throws {
+    victim.signal(SIGSTOP)
+    defer { victim.signal(SIGCONT) }
+    try await clock.sleep(until: clock.now.advanced(byMs: milliseconds))
+  }
+
+  /// Holds what the victim's calls must lock until one of them waits, and strikes then.
+  ///
+  /// - Returns: whether one came to wait.
+  private func whileWaiting(
+    _ victim: TortureProcess, _ lock: Fault.Lock,
+    _ body: @escaping @Sendable (PostgreSQLSession) -> Void
+  ) async throws -> Bool {
+    let statement =
+      switch lock {
+      case .publish: "SELECT tenant_id FROM duckmesh_head ORDER BY 1 FOR UPDATE"
+      case .commit, .merge: "SELECT only_row FROM duckmesh_lake_head FOR UPDATE"
+      }
+    let user = victim.place.user
+    do {
+      return try await cluster.outside.transaction { (session) throws(PostgreSQLError) in
+        _ = try session.query(statement)
+        for _ in 0..<40 {
+          let waiting = try session.query(
+            """
+            SELECT pid FROM pg_stat_activity
+            WHERE usename = $1 AND pg_backend_pid() = ANY (pg_blocking_pids(pid))
+            """, [.text(user)])
+          if waiting.count > 0 {
+            body(session)
+            return true
+          }
+          _ = try session.query("SELECT pg_sleep(0.05)")
+        }
+        return false
+      }
+    } catch PostgreSQLError.unavailable, PostgreSQLError.refused, PostgreSQLError.outcomeUnknown {
+      // PostgreSQL is away at the moment.
+      return false
+    }
+  }
+
+  // MARK: What all share
+
+  private func injectAround(_ fault: Fault) async throws {
+    let victim = cluster.processes[
+      min(cluster.processes.count - 1, Int(fault.victim * Double(cluster.processes.count)))]
+    switch fault.kind {
+    case .cutConnections:
+      victim.proxy.cutAll()
+    case .breakAtMessage(let toServer, let type, let skipping, let isReset):
+      victim.proxy.arm(
+        .init(
+          isReset ? .reset : .cut, toServer ? .toServer : .toClient, at: type,
+          skipping: skipping))
+    case .endSessions(let count):
+      _ = try? await cluster.outside.call(
+        """
+        SELECT pg_terminate_backend(pid) FROM (
+          SELECT pid FROM pg_stat_activity WHERE usename LIKE 'p_%' ORDER BY hashint4(pid) LIMIT $1
+        ) AS some
+        """, [.int64(Int64(count))])
+    case .restartPostgreSQL(let isCrash):
+      try await cluster.postgreSQL.restart(isCrash ? .immediate : .fast)
+    case .removePostgreSQL(let milliseconds):
+      try await cluster.postgreSQL.stop(.immediate)
+      try await clock.sleep(until: clock.now.advanced(byMs: milliseconds))
+      try await cluster.postgreSQL.start()
+    case .holdLakeHead(let milliseconds):
+      _ = try? await cluster.outside.transaction { (session) throws(PostgreSQLError) in
+        _ = try session.query("SELECT only_row FROM duckmesh_lake_head FOR UPDATE")
+        _ = try session.query("SELECT pg_sleep($1)", [.double(Double(milliseconds) / 1_000)])
+      }
+    case .takeStoreAway(let milliseconds):
+      try await takeStoreAway(milliseconds)
+    default: break
+    }
+    count(fault.name)
+  }
+
+  /// A file stands in the folder's place, so that nobody can make it anew meanwhile.
+  private func takeStoreAway(_ milliseconds: Int) async throws {
+    let (place, away) = (cluster.storePath, cluster.storePath + "-away")
+    guard rename(place, away) == 0 else { return }
+    _ = FileManager.default.createFile(atPath: place, contents: Data())
+    try await clock.sleep(until: clock.now.advanced(byMs: milliseconds))
+    unlink(place)
+    rename(away, place)
+  }
+}

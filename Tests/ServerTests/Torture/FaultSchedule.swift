@@ -1,0 +1,61 @@
+import Runtime
+
+/// Faults without end, the same ones for the same seed.
+struct FaultSchedule {
+  private var random: SeededGenerator
+  /// Steps that have not had their turn in this round, so that each comes before any comes again.
+  private var steps: [Fault.Kind] = []
+  private let killsOnly: Bool
+
+  /// Steps at which a process can be armed to end; those inside of a call of PostgreSQL are met by
+  /// killing a process whose call waits there.
+  static let points: [CrashPoint] = [
+    .afterPublish, .afterClaim, .afterMaterialize, .afterPut, .afterCommit, .beforeAcknowledge,
+    .mergeAfterPut, .mergeAfterCommit, .expiryAfterCommit, .expiryAfterDelete,
+  ]
+
+  init(seed: UInt64, killsOnly: Bool = false) {
+    random = SeededGenerator(seed: seed ^ 0x7fee_1bad)
+    self.killsOnly = killsOnly
+  }
+
+  mutating func next() -> Fault {
+    let pause = killsOnly ? 2_000 : 50 + random.below(900)
+    let kind = killsOnly ? .kill : drawKind()
+    return Fault(
+      pauseBeforeMs: pause, kind: kind, victim: Double(random.below(10_000)) / 10_000,
+      absenceMs: random.below(1_500))
+  }
+
+  private mutating func drawKind() -> Fault.Kind {
+    switch random.below(100) {
+    case 0..<14: return .kill
+    case 14..<42: return nextStep()
+    case 42..<47: return .pause(milliseconds: TortureCluster.leaseMs + 300 + random.below(1_500))
+    case 47..<53: return .cutConnections
+    case 53..<71:
+      let types: [Character?] = [nil, nil, "C", "Z", "D", "E", "S", "B"]
+      return .breakAtMessage(
+        toServer: random.chance(50), type: types[random.below(types.count)],
+        skipping: random.below(30), isReset: random.chance(50))
+    case 71..<80: return .endSessions(count: 1 + random.below(4))
+    case 80..<84: return .restartPostgreSQL(isCrash: random.chance(60))
+    case 84..<87: return .removePostgreSQL(milliseconds: 500 + random.below(3_500))
+    case 87..<94: return .holdLakeHead(milliseconds: 300 + random.below(900))
+    default: return .takeStoreAway(milliseconds: 300 + random.below(1_200))
+    }
+  }
+
+  private mutating func nextStep() -> Fault.Kind {
+    if steps.isEmpty {
+      steps = Self.points.map { .crash($0) }
+      for lock in Fault.Lock.allCases {
+        steps.append(.killInside(lock))
+        steps.append(.endSessionInside(lock))
+        steps.append(.pauseInside(lock, milliseconds: TortureCluster.leaseMs + 800))
+      }
+      steps.shuffle(using: &random)
+    }
+    return steps.removeLast()
+  }
+}

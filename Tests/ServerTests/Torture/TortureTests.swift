@@ -1,0 +1,40 @@
+import Foundation
+import Testing
+
+/// Real processes over a real PostgreSQL, with everything going wrong that can.
+///
+/// The schedule of operations and faults comes from a seed, which a failure prints; what the
+/// operating system makes of it differs from run to run.
+@Suite(.serialized) struct TortureTests {
+  /// Two seeds for every run of the tests, and one that nobody has chosen; the long form takes its
+  /// time and its seed from the environment instead.
+  private static var runs: [TortureRun] {
+    let environment = ProcessInfo.processInfo.environment
+    let seed = environment["DUCKMESH_TORTURE_SEED"].flatMap { UInt64($0) }
+    if let seconds = environment["DUCKMESH_TORTURE_SECONDS"].flatMap({ Int($0) }) {
+      return [
+        TortureRun(
+          seed: seed ?? .random(in: 1...999_999_999), seconds: seconds, writers: 8, readers: 4)
+      ]
+    }
+    return [
+      TortureRun(seed: 11, seconds: 10),
+      TortureRun(seed: .random(in: 1...999_999_999), seconds: 12),
+    ]
+  }
+
+  @Test func whateverHappensNothingIsLostOrDoubled() async throws {
+    for run in Self.runs {
+      Self.say("torture: seed \(run.seed), \(run.seconds) s\n")
+      let report = try await run.run()
+      Self.say(report.text)
+      Attachment.record(report.text, named: "torture-\(run.seed).txt")
+      for violation in report.violations { Issue.record("seed \(run.seed): \(violation)") }
+    }
+  }
+
+  /// Where somebody who waits for a long run can see it.
+  private static func say(_ text: String) {
+    FileHandle.standardError.write(Data(text.utf8))
+  }
+}
