@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race lint notices clean help
+.PHONY: run build test test-race torture lint notices clean help
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
 	@exec .build/release/duckmesh serve
@@ -20,6 +20,14 @@ test-race: ## Run the suites of the concurrent parts under the thread sanitizer 
 	@scripts/deps test
 	swift test --sanitize=thread -Xswiftc -DDUCKMESH_RACE_CHECK --scratch-path .build/race \
 	  --filter '^($(race_suites))\.'
+
+# The long form of the test with real processes and faults: make torture SECONDS=1800 SEED=1
+SECONDS ?= 600
+
+torture: ## Torture real processes over a real PostgreSQL for SECONDS (600), from SEED or any
+	@scripts/deps test
+	@DUCKMESH_TORTURE_SECONDS=$(SECONDS) $(if $(SEED),DUCKMESH_TORTURE_SEED=$(SEED)) \
+	  scripts/test --filter 'TortureTests'
 
 lint: ## Check the format of the Swift sources and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Package.swift

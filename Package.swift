@@ -178,8 +178,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "TestSupport",
-        "duckmesh", "duckmeshctl",
+        "API", "Configuration", "HTTPClient", "PostgreSQL", "Runtime", "SimdJSON", "SQLite",
+        "TestSupport", "duckmesh", "duckmeshctl",
       ]),
     tests("TidyTests", []),
   ],

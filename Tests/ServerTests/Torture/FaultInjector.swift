@@ -159,12 +159,14 @@ final class FaultInjector: Sendable {
           isReset ? .reset : .cut, toServer ? .toServer : .toClient, at: type,
           skipping: skipping))
     case .endSessions(let count):
-      _ = try? await cluster.outside.call(
-        """
-        SELECT pg_terminate_backend(pid) FROM (
-          SELECT pid FROM pg_stat_activity WHERE usename LIKE 'p_%' ORDER BY hashint4(pid) LIMIT $1
-        ) AS some
-        """, [.int64(Int64(count))])
+      guard
+        try await ask(
+          """
+          SELECT pg_terminate_backend(pid) FROM (
+            SELECT pid FROM pg_stat_activity WHERE usename LIKE 'p_%' ORDER BY hashint4(pid) LIMIT $1
+          ) AS chosen
+          """, [.int64(Int64(count))])
+      else { return }
     case .restartPostgreSQL(let isCrash):
       try await cluster.postgreSQL.restart(isCrash ? .immediate : .fast)
     case .removePostgreSQL(let milliseconds):
@@ -183,9 +185,24 @@ final class FaultInjector: Sendable {
     count(fault.name)
   }
 
+  /// - Returns: false when PostgreSQL is away at the moment.
+  private func ask(_ sql: String, _ values: [PostgreSQLValue]) async throws -> Bool {
+    do {
+      _ = try await cluster.outside.call(sql, values)
+      return true
+    } catch PostgreSQLError.unavailable, PostgreSQLError.outcomeUnknown {
+      return false
+    }
+  }
+
   /// A file stands in the folder's place, so that nobody can make it anew meanwhile.
   private func takeStoreAway(_ milliseconds: Int) async throws {
     let (place, away) = (cluster.storePath, cluster.storePath + "-away")
+    cluster.storeAbsences.withLock {
+      $0.count += 1
+      $0.isAway = true
+    }
+    defer { cluster.storeAbsences.withLock { $0.isAway = false } }
     guard rename(place, away) == 0 else { return }
     _ = FileManager.default.createFile(atPath: place, contents: Data())
     try await clock.sleep(until: clock.now.advanced(byMs: milliseconds))

@@ -16,6 +16,7 @@ struct FinalCheck: Sendable {
     var deadLetters = 0
     var snapshots = 0
     var comparedSnapshots = 0
+    var takeoversMs: [Int] = []
   }
 
   func run() async throws -> Totals {
@@ -30,7 +31,15 @@ struct FinalCheck: Sendable {
     }
     let keeper = cluster.processes(with: "maintenance")[0]
     for kind in ["integrity", "compaction", "retention", "integrity"] {
-      try await untilAnswered(kind) { await workload.run(kind, at: keeper, timeoutMs: 300_000) }
+      try await untilAnswered(kind) {
+        switch await workload.run(kind, at: keeper, timeoutMs: 300_000) {
+        case nil: return false
+        case let answer? where answer.errorCode == "INTEGRITY_CHECK_FAILED":
+          history.violate(.integrity, String(answer.text.prefix(2_000)))
+          return true
+        case let answer?: return answer.status == 200
+        }
+      }
     }
     await readPinsAgain()
     let faults = await cluster.stop()
@@ -58,7 +67,6 @@ struct FinalCheck: Sendable {
     let deadline = clock.now.advanced(byMs: Workload.patienceSeconds * 1_000)
     while clock.now < deadline {
       if try await body() { return }
-      if history.violations.contains(where: { $0.rule == .integrity }) { return }
       try await clock.sleep(until: clock.now.advanced(byMs: 100))
     }
     history.violate(.refusedForEver, what)

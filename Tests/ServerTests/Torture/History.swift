@@ -120,7 +120,7 @@ final class History: Sendable {
 extension History.State {
   mutating func violate(_ rule: Violation.Rule, _ detail: String, record number: Int? = nil) {
     // One fault can show a thousand times; the first ones tell of it.
-    guard violations.count < 100 else { return }
+    guard violations.count(where: { $0.rule == rule }) < 10 else { return }
     var violation = Violation(rule: rule, detail: detail)
     if let number, records.indices.contains(number) {
       let record = records[number]

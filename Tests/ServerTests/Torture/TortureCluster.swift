@@ -15,6 +15,13 @@ final class TortureCluster: Sendable {
   let outside: PostgreSQLPool
   let processes: [TortureProcess]
   let http: HTTPClientBox
+  /// How often the object store has been away, and whether it is now.
+  let storeAbsences = Guarded(StoreAbsences())
+
+  struct StoreAbsences: Equatable, Sendable {
+    var count = 0
+    var isAway = false
+  }
 
   /// Two processes take writes, two write the lake, one maintains it and two answer queries, one
   /// of which also takes writes.

@@ -18,11 +18,38 @@ struct TortureRun: Sendable {
   ///
   /// - Throws: what keeps the harness itself from working; logs are kept then, too.
   func run() async throws -> Report {
+    try await withCluster { cluster, history, injector in
+      try await run(cluster, history, injector)
+    }
+  }
+
+  /// Writes a fixed set of rows while processes are killed, and expects exactly those.
+  func steadyIngest(rows: Int) async throws -> Report {
+    try await withCluster { cluster, history, _ in
+      try await cluster.start()
+      let workload = Workload(cluster, history)
+      try await workload.prepare()
+      let takeovers = try await SteadyIngest(
+        cluster: cluster, history: history, workload: workload, rowCount: rows, seed: seed
+      ).run()
+      var totals = try await FinalCheck(cluster: cluster, history: history, workload: workload)
+        .run()
+      totals.takeoversMs = takeovers
+      if totals.rows != rows {
+        history.violate(.accountsDiffer, "\(totals.rows) rows, not \(rows)")
+      }
+      return totals
+    }
+  }
+
+  private func withCluster(
+    _ body: (TortureCluster, History, FaultInjector) async throws -> FinalCheck.Totals
+  ) async throws -> Report {
     let cluster = try await TortureCluster()
     let history = History()
     let injector = FaultInjector(cluster)
     do {
-      let totals = try await run(cluster, history, injector)
+      let totals = try await body(cluster, history, injector)
       let report = report(history, injector, totals)
       if !report.violations.isEmpty { try keep(cluster, report.text) }
       await cluster.remove()
@@ -77,6 +104,9 @@ struct TortureRun: Sendable {
       lines.append(
         "rows: \(totals.rows), dead letters: \(totals.deadLetters), snapshots:"
           + " \(totals.snapshots), read by the official extension: \(totals.comparedSnapshots)")
+    }
+    if let totals, !totals.takeoversMs.isEmpty {
+      lines.append("from a coordinator's death to the next commit, ms: \(totals.takeoversMs)")
     }
     lines.append("violations: \(violations.count)")
     if !violations.isEmpty {

@@ -33,6 +33,19 @@ import Testing
     }
   }
 
+  /// Rows of the fixed set; the long form asks for more.
+  private static var rowCount: Int {
+    ProcessInfo.processInfo.environment["DUCKMESH_TORTURE_ROWS"].flatMap { Int($0) } ?? 40_000
+  }
+
+  @Test func aFixedSetOfRowsArrivesOnceWhileAProcessIsKilledEveryTwoSeconds() async throws {
+    let run = TortureRun(seed: 3, seconds: 0)
+    let report = try await run.steadyIngest(rows: Self.rowCount)
+    Self.say(report.text)
+    Attachment.record(report.text, named: "steady-ingest.txt")
+    for violation in report.violations { Issue.record("seed \(run.seed): \(violation)") }
+  }
+
   /// Where somebody who waits for a long run can see it.
   private static func say(_ text: String) {
     FileHandle.standardError.write(Data(text.utf8))

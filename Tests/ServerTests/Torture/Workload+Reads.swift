@@ -28,7 +28,7 @@ extension Workload {
   }
 
   /// Reads the newest records at a snapshot that must hold the newest token, or all of them.
-  private func readByToken(
+  func readByToken(
     _ table: History.TableName, at process: TortureProcess, window: Int?
   ) async throws {
     let token = history.newestToken(table)
