@@ -12,6 +12,9 @@ struct Fault: Sendable, Equatable {
     /// The same wait; the session is ended, or the process paused, instead.
     case endSessionInside(Lock)
     case pauseInside(Lock, milliseconds: Int)
+    /// The call is carried out, its answer is lost, and the process is paused that long before it
+    /// can ask what has become of it.
+    case loseAnswer(Lock, milliseconds: Int)
     case pause(milliseconds: Int)
     case cutConnections
     /// The relay breaks at a message of the protocol.
@@ -48,7 +51,8 @@ struct Fault: Sendable, Equatable {
         "maintenance"
       default: "coordinator"
       }
-    case .killInside(let lock), .endSessionInside(let lock), .pauseInside(let lock, _):
+    case .killInside(let lock), .endSessionInside(let lock), .pauseInside(let lock, _),
+      .loseAnswer(let lock, _):
       switch lock {
       case .publish: "api"
       case .commit: "coordinator"
@@ -66,6 +70,9 @@ struct Fault: Sendable, Equatable {
     case .killInside(let lock): "kill inside " + lock.rawValue
     case .endSessionInside(let lock): "end session inside " + lock.rawValue
     case .pauseInside(let lock, _): "pause inside " + lock.rawValue
+    case .loseAnswer(let lock, let milliseconds):
+      "answer lost of \(lock.rawValue), process paused"
+        + (milliseconds > TortureCluster.retentionMs ? " past retention" : "")
     case .pause: "pause"
     case .cutConnections: "cut connections"
     case .breakAtMessage(let toServer, _, _, _):

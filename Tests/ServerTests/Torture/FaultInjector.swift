@@ -99,6 +99,16 @@ final class FaultInjector: Sendable {
         try await pause(victim, milliseconds)
         count(fault.name)
       }
+    case .loseAnswer(let lock, let milliseconds):
+      let isMet = try await whileWaiting(victim, lock) { _ in
+        victim.signal(SIGSTOP)
+        victim.proxy.arm(.init(.cut, .toClient, at: "C", isPersistent: true))
+      }
+      if isMet {
+        try await pause(victim, milliseconds)
+        victim.proxy.release()
+        count(fault.name)
+      }
     default: break
     }
   }

@@ -5,7 +5,8 @@ struct FaultSchedule {
   private var random: SeededGenerator
   /// Steps that have not had their turn in this round, so that each comes before any comes again.
   private var steps: [Fault.Kind] = []
-  private let killsOnly: Bool
+  /// Whether there is time for faults of more than a minute.
+  private let hasLongPauses: Bool
 
   /// Steps at which a process can be armed to end; those inside of a call of PostgreSQL are met by
   /// killing a process whose call waits there.
@@ -14,14 +15,14 @@ struct FaultSchedule {
     .mergeAfterPut, .mergeAfterCommit, .expiryAfterCommit, .expiryAfterDelete,
   ]
 
-  init(seed: UInt64, killsOnly: Bool = false) {
+  init(seed: UInt64, hasLongPauses: Bool = false) {
     random = SeededGenerator(seed: seed ^ 0x7fee_1bad)
-    self.killsOnly = killsOnly
+    self.hasLongPauses = hasLongPauses
   }
 
   mutating func next() -> Fault {
-    let pause = killsOnly ? 2_000 : 50 + random.below(900)
-    let kind = killsOnly ? .kill : drawKind()
+    let pause = 50 + random.below(900)
+    let kind = drawKind()
     return Fault(
       pauseBeforeMs: pause, kind: kind, victim: Double(random.below(10_000)) / 10_000,
       absenceMs: random.below(1_500))
@@ -53,6 +54,14 @@ struct FaultSchedule {
         steps.append(.killInside(lock))
         steps.append(.endSessionInside(lock))
         steps.append(.pauseInside(lock, milliseconds: TortureCluster.leaseMs + 800))
+        steps.append(
+          .loseAnswer(lock, milliseconds: 300 + random.below(2 * TortureCluster.leaseMs)))
+      }
+      if hasLongPauses {
+        // Long enough for the snapshot of a commit to expire before its writer hears of it.
+        let milliseconds = TortureCluster.retentionMs + 15_000
+        steps.append(.loseAnswer(.commit, milliseconds: milliseconds))
+        steps.append(.loseAnswer(.merge, milliseconds: milliseconds))
       }
       steps.shuffle(using: &random)
     }

@@ -12,8 +12,6 @@ extension History {
   struct SnapshotBook: Sendable {
     var lines: [Int64: SnapshotLine] = [:]
     var newest: Int64 = 0
-    /// Where the list before began: what it did not show above cannot come into being.
-    var oldestOfLast: Int64 = 0
   }
 
   /// A list's first page, newest first.
@@ -29,19 +27,15 @@ extension History {
       if let first = lines.first, first.id < book.newest {
         state.violate(.snapshotWentBack, "\(tenant): newest was \(book.newest), now \(first.id)")
       }
-      let before = book.newest
       for line in lines {
         if let known = book.lines[line.id] {
           if known != line { state.violate(.snapshotChanged, "\(tenant): \(known), now \(line)") }
-        } else if line.id < before, line.id > book.oldestOfLast, before > 0, line != lines.last {
-          // The oldest of all may be new: expiry moves there what the tenant had before it.
-          state.violate(
-            .snapshotWentBack, "\(tenant): \(line.id) came into being below \(before)")
+        } else {
+          state.checkPlace(of: line, in: book, tenant: tenant)
         }
       }
       for line in lines { book.lines[line.id] = line }
-      book.newest = max(before, lines.first?.id ?? 0)
-      book.oldestOfLast = lines.last?.id ?? 0
+      book.newest = max(book.newest, lines.first?.id ?? 0)
       state.snapshots[tenant] = book
     }
   }
@@ -66,5 +60,20 @@ extension History {
 
   func progress(_ tenant: String) -> (accepted: Int64, visible: Int64) {
     state.withLock { ($0.heads[tenant] ?? 0, $0.watermarks[tenant] ?? 0) }
+  }
+}
+
+extension History.State {
+  /// Expiry may show a snapshot that stood between others, and hid because it had changed nothing
+  /// of the tenant's: it shows a state between theirs.
+  fileprivate mutating func checkPlace(
+    of line: History.SnapshotLine, in book: History.SnapshotBook, tenant: String
+  ) {
+    for known in book.lines.values {
+      let (older, newer) = known.id < line.id ? (known, line) : (line, known)
+      if newer.time <= older.time || newer.watermark < older.watermark {
+        violate(.snapshotWentBack, "\(tenant): \(older), then \(newer)")
+      }
+    }
   }
 }

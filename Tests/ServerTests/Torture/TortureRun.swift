@@ -73,7 +73,8 @@ struct TortureRun: Sendable {
       group.addTask { try await workload.run(seed: seed, writers: writers, readers: readers) }
       group.addTask {
         defer { workload.isEnding.withLock { $0 = true } }
-        try await injector.run(FaultSchedule(seed: seed), until: end)
+        try await injector.run(
+          FaultSchedule(seed: seed, hasLongPauses: seconds >= 240), until: end)
       }
       try await group.waitForAll()
     }
