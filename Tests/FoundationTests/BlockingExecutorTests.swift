@@ -124,18 +124,21 @@ private final class Gate: Sendable {
     var queue = FIFOQueue<Int>()
     var model: [Int] = []
     for step in 0..<20_000 {
-      switch Int.random(in: 0..<5, using: &generator) {
+      switch Int.random(in: 0..<6, using: &generator) {
       case 0, 1:
         queue.append(step)
         model.append(step)
       case 2, 3:
         #expect(queue.popFirst() == (model.isEmpty ? nil : model.removeFirst()))
+      case 4:
+        #expect(queue.popLast() == model.popLast())
       default:
         guard let victim = model.randomElement() else { continue }
         #expect(queue.removeFirst { $0 == victim } == victim)
         model.removeAll { $0 == victim }
       }
       #expect(queue.count == model.count)
+      #expect(queue.first == model.first && queue.last == model.last)
     }
     while let next = queue.popFirst() { #expect(next == model.removeFirst()) }
     #expect(model.isEmpty && queue.isEmpty)

@@ -4,6 +4,7 @@ package struct Limits: Sendable, Equatable {
   package var catalog = Catalog()
   package var request = Request()
   package var query = Query()
+  package var rates = Rates()
   package var publish = Publish()
   package var coordinator = Coordinator()
   package var maintenance = Maintenance()
@@ -14,8 +15,8 @@ package struct Limits: Sendable, Equatable {
 
   /// A process's way to PostgreSQL.
   package struct Catalog: Sendable, Equatable {
-    package var connections = 16
-    package var waitingCalls = 4_096
+    package var connections = 8
+    package var waitingCalls = 1_024
     package var acquireTimeoutMs = 5_000
     package var connectTimeoutMs = 5_000
     package var statementTimeoutMs = 10_000
@@ -56,6 +57,17 @@ package struct Limits: Sendable, Equatable {
     package var waitingPerTenant = 256
     /// 0 stands for the number of processors until the configuration resolves it.
     package var runningPerTenant = 0
+
+    package init() {}
+  }
+
+  /// What one tenant may send to one process in the long run; 0 is no limit.
+  package struct Rates: Sendable, Equatable {
+    package var requestsPerSecond = 0
+    package var eventsPerSecond = 0
+    package var ingestBytesPerSecond = 0
+    /// Of an idle tenant: this long at the full rate, at once.
+    package var burstMs = 1_000
 
     package init() {}
   }

@@ -43,13 +43,17 @@ final class PublishLane: Sendable {
     _ submission: Submission
   ) async throws(PublisherError) -> Result<PublishOutcome, PublisherError> {
     let answer = Publisher.Answer()
-    let wasIdle = try state.withLock { (state) throws(PublisherError) -> Bool in
+    typealias Arrival = (wasIdle: Bool, displaced: [GroupQueue<Publisher.Answer>.Item])
+    let arrival = try state.withLock { (state) throws(PublisherError) -> Arrival in
       guard !state.isStopped else { throw .stopped }
       let wasEmpty = state.queue.isEmpty
-      guard state.queue.append(submission, answer) else { throw .queueFull }
-      return wasEmpty
+      guard case .taken(let displaced) = state.queue.append(submission, answer) else {
+        throw .queueFull
+      }
+      return (wasEmpty, displaced)
     }
-    if wasIdle { wakeUp.notify() }
+    for item in arrival.displaced { item.entry.decide(.failure(.queueFull)) }
+    if arrival.wasIdle { wakeUp.notify() }
     return await answer.value()
   }
 

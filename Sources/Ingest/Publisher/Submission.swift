@@ -17,7 +17,7 @@ package struct Submission: Sendable {
   }
 
   /// What it costs in memory while it waits, roughly.
-  let byteCount: Int
+  package let byteCount: Int
 }
 
 /// Why a submission was not acknowledged. Whether it is durable is unknown only where it says so;

@@ -36,4 +36,9 @@ extension QueryError {
       case .unavailable(let reason), .damaged(let reason): .unavailable(reason: reason)
       }
   }
+
+  /// Whether the query was not even queued.
+  package var isQueueFull: Bool {
+    if case .queueFull = self { true } else { false }
+  }
 }

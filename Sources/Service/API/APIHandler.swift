@@ -11,7 +11,7 @@ package struct APIHandler: Sendable {
 
   package init(services: APIServices) {
     self.services = services
-    gate = HeadGate(services.configuration)
+    gate = HeadGate(services.configuration, rates: services.rates)
     ingest = IngestHandler(services: services)
   }
 

@@ -23,6 +23,8 @@ package struct APIServices: Sendable {
   let hub: VisibilityHub
   let storage: StorageMonitor
   let pending: PendingEvents
+  let rates: RateLimiter
+  let queryDrain: QueryDrain
   let directory: TableDirectory
   let metrics: DuckMeshMetrics
   let registry: MetricRegistry
@@ -49,6 +51,8 @@ package struct APIServices: Sendable {
     self.maintenance = maintenance
     self.storage = storage
     self.pending = pending
+    queryDrain = QueryDrain(clock: clock)
+    rates = RateLimiter(configuration.limits.rates, clock: clock)
     directory = TableDirectory(
       catalog: catalog, store: store, tenantLimit: configuration.limits.request.openTenants)
     self.metrics = metrics

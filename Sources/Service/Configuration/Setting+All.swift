@@ -3,7 +3,7 @@ import Model
 extension Setting {
   /// Every setting, in the order of the documentation.
   package static let all: [Setting] =
-    general + access + catalogLimits + requestLimits + queryLimits + publishLimits
+    general + access + catalogLimits + requestLimits + queryLimits + rateLimits + publishLimits
     + coordinatorLimits + maintenanceLimits + workerLimits + serverLimits
 
   private static func text(
@@ -102,7 +102,7 @@ extension Setting {
 
   private static let catalogLimits = [
     count(
-      "DUCKMESH_CATALOG_CONNECTIONS", \.catalog.connections, 2...1_000,
+      "DUCKMESH_CATALOG_CONNECTIONS", \.catalog.connections, 3...1_000,
       "Connections of this process to PostgreSQL, beside one that listens."),
     count(
       "DUCKMESH_CATALOG_WAITING_CALLS", \.catalog.waitingCalls, 1...1_000_000,
@@ -186,6 +186,21 @@ extension Setting {
     count(
       "DUCKMESH_MAX_RUNNING_QUERIES_PER_TENANT", \.query.runningPerTenant, 1...1_024,
       defaultText: "number of processors", "Queries of a tenant that run at once."),
+  ]
+
+  private static let rateLimits = [
+    count(
+      "DUCKMESH_RATE_LIMIT_REQUESTS_PER_SECOND", \.rates.requestsPerSecond, 0...10_000_000,
+      "Requests of a tenant that this process takes a second; 0 is no limit."),
+    count(
+      "DUCKMESH_RATE_LIMIT_EVENTS_PER_SECOND", \.rates.eventsPerSecond, 0...1_000_000_000,
+      "Events of a tenant that this process takes a second; 0 is no limit."),
+    bytes(
+      "DUCKMESH_RATE_LIMIT_INGEST_BYTES_PER_SECOND", \.rates.ingestBytesPerSecond, 0...(1 << 40),
+      "Bytes of ingest bodies of a tenant that this process takes a second; 0 is no limit."),
+    count(
+      "DUCKMESH_RATE_LIMIT_BURST_MS", \.rates.burstMs, 1...3_600_000,
+      "How long at the full rate an idle tenant may send at once."),
   ]
 
   private static let publishLimits = [

@@ -40,7 +40,7 @@ extension PostgreSQLOptions {
   init(location: Secret, limits: Limits.Catalog) throws(CatalogLocationError) {
     let uri = try CatalogURI(location)
     self.init(connection: uri.connection, schema: uri.schema)
-    // A quarter publishes, as much as all the rest of maintenance can never take from it.
+    // Apart, so that neither long statements nor a rush of queries keeps an event waiting.
     publishingConnections = max(1, limits.connections / 4)
     maintenanceConnections = max(1, limits.connections / 8)
     generalConnections = max(
@@ -50,5 +50,6 @@ extension PostgreSQLOptions {
     lockTimeoutMs = limits.lockTimeoutMs
     connectTimeoutMs = limits.connectTimeoutMs
     acquireTimeoutMs = limits.acquireTimeoutMs
+    maximumWaiters = limits.waitingCalls
   }
 }

@@ -31,7 +31,7 @@ struct Parts {
     let roles = configuration.roles
     let pending = PendingEvents(
       perTenant: limits.publish.pendingEventsPerTenant, inAll: limits.publish.pendingEvents,
-      isShared: backends.isShared)
+      isShared: backends.isShared, clock: clock)
     let hub = VisibilityHub(waiterLimit: Self.waiterLimit, clock: clock)
     let engineOptions = MaterializerPool.Options(temporaryFolder: folder.path + "/engine")
     let engine =

@@ -27,15 +27,13 @@ import Testing
         #expect(try await output.migrate(wrong, deployment) == .exited(2), "\(wrong)")
       }
       // The way back from the first version ends the lake, so it has to be said in full.
-      #expect(try await output.migrate(["down", "1"], deployment) == .exited(0))
       #expect(try await output.migrate(["down"], deployment) == .exited(2))
-      _ = output.take()
-      #expect(try await output.migrate(["status"], deployment) == .exited(0))
-      #expect(output.take().contains("1 initial applied"))
-      #expect(try await process.startToEnd([:]) == .exited(3))
-      #expect(try await output.migrate(["up"], deployment) == .exited(0))
       try await process.start()
       #expect(try await client.rows("FROM t") == "[[1]]")
+      #expect(await process.stop() == .exited(0))
+      #expect(try await output.migrate(["down", "0"], deployment) == .exited(0))
+      #expect(output.take().contains("1 initial pending"))
+      #expect(try await process.startToEnd([:]) == .exited(3))
     }
   }
 

@@ -187,8 +187,14 @@ import Testing
         try await lab.bus.backlog() == [
           TenantBacklog(
             tenant: table.tenant, head: VisibilityToken(4), watermark: VisibilityToken(2),
-            oldestPublishedAt: since, bytes: bytes)
+            oldestPublishedAt: since, bytes: bytes,
+            lease: LeaseView(owner: first, remainingMs: leaseMs + 1))
         ])
+      lab.clock.advanceLease(milliseconds: leaseMs - 1)
+      #expect(
+        try await lab.bus.backlog().first?.lease == LeaseView(owner: first, remainingMs: 2))
+      lab.clock.advanceLease(milliseconds: 1)
+      #expect(try await lab.bus.backlog().map(\.lease) == [nil])
     }
   }
 

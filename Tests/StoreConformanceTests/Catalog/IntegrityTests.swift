@@ -114,8 +114,9 @@ struct Damage: Sendable, CustomTestStringConvertible {
       "no path is named twice", "UPDATE ducklake_data_file SET path = 'same.parquet'"),
     Damage(
       "no file of the lake is on the schedule of deletion",
-      "INSERT INTO ducklake_files_scheduled_for_deletion SELECT f.data_file_id,"
-        + " 'schema-' || n.schema_id || '/table-' || t.table_id || '/' || f.path, 1, ''"
+      "INSERT INTO ducklake_files_scheduled_for_deletion(data_file_id, path)"
+        + " SELECT f.data_file_id,"
+        + " 'schema-' || n.schema_id || '/table-' || t.table_id || '/' || f.path"
         + " FROM ducklake_data_file f JOIN duckmesh_table t USING (table_id)"
         + " JOIN duckmesh_tenant n USING (tenant_id) LIMIT 1"),
   ]

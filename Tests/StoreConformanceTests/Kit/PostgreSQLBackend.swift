@@ -1,3 +1,4 @@
+import Foundation
 import PostgreSQLStore
 import Runtime
 import TestSupport
@@ -5,15 +6,26 @@ import TestSupport
 /// A database of its own in the server that all tests share.
 final class PostgreSQLBackend: StoreBackend {
   let database: TestSupport.PostgreSQLDatabase
+  let lakeFolder: String
   private let clock: TestClock
   private let opened = Lock<[PostgreSQLStore.PostgreSQLDatabase]>([])
 
+  /// Stores that are open at the same time: all tests begin at once, and the server has only so
+  /// many connections.
+  private static let turns = AsyncSemaphore(permits: 12, maximumWaiters: 10_000)
+
   init(clock: TestClock) async throws {
     self.clock = clock
-    database = try await MigratedDatabase.instance.copy()
+    try await Self.turns.acquire(until: .distantFuture, on: SystemMonotonicClock())
+    do {
+      database = try await MigratedDatabase.instance.copy()
+    } catch {
+      Self.turns.release()
+      throw error
+    }
+    lakeFolder = FileManager.default.temporaryDirectory.path + "/duckmesh-\(database.name)/"
   }
 
-  /// Few connections: every test has some, all tests run at once, and the server has a limit.
   var options: PostgreSQLOptions {
     Self.options(database.connection)
   }
@@ -30,7 +42,7 @@ final class PostgreSQLBackend: StoreBackend {
       bus: PostgreSQLIngestBus(database: database), catalog: PostgreSQLCatalog(database: database))
   }
 
-  /// Opened databases are closed by `remove`.
+  /// Opened databases are closed by `remove`, which is called once.
   func openDatabase(
     _ options: PostgreSQLOptions
   ) async throws -> PostgreSQLStore.PostgreSQLDatabase {
@@ -53,6 +65,9 @@ final class PostgreSQLBackend: StoreBackend {
       return databases
     }
     for database in databases { await database.close() }
+    let folder = lakeFolder
+    try? await offPool { try FileManager.default.removeItem(atPath: folder) }
+    Self.turns.release()
   }
 }
 

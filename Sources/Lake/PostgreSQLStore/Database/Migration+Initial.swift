@@ -28,7 +28,7 @@ extension Migration {
     "duckmesh_meta", "duckmesh_tenant", "duckmesh_head", "duckmesh_consumer", "duckmesh_key",
     "duckmesh_segment", "duckmesh_table", "duckmesh_schema_version", "duckmesh_watermark",
     "duckmesh_ledger", "duckmesh_commit", "duckmesh_dead_letter", "duckmesh_table_lease",
-    "duckmesh_maintenance_run", "duckmesh_lake_head",
+    "duckmesh_maintenance_run", "duckmesh_lake_head", "duckmesh_member",
   ]
 
   /// The autovacuum settings of small rows that are updated many times a second. Their updates stay
@@ -71,6 +71,12 @@ extension Migration {
       toast.autovacuum_vacuum_threshold = 10000, toast.autovacuum_vacuum_cost_delay = 0)
     """,
     "ALTER TABLE duckmesh_segment ALTER COLUMN body SET STORAGE EXTERNAL",
+    // Processes that tell each other that they are alive, each by a row of its own.
+    """
+    CREATE TABLE duckmesh_member(
+      owner TEXT COLLATE "C" PRIMARY KEY, role TEXT COLLATE "C" NOT NULL, seen_at BIGINT NOT NULL,
+      lifetime_ms BIGINT NOT NULL) \(hotRows)
+    """,
   ]
 
   private static let catalogTables = [

@@ -112,6 +112,7 @@ extension PostgreSQLOptions {
   ) -> PostgreSQLPoolOptions {
     PostgreSQLPoolOptions(
       connection: connection, applicationName: "duckmesh " + purpose, size: size,
+      maximumWaiters: maximumWaiters,
       acquireTimeoutMs: acquireTimeoutMs, connectTimeoutMs: connectTimeoutMs,
       statementTimeoutMs: statementTimeoutMs, lockTimeoutMs: lockTimeoutMs,
       settings: [("search_path", searchPath)] + settings)

@@ -25,6 +25,8 @@ package struct PostgreSQLOptions: Sendable {
   package var connectTimeoutMs: Int
   /// How long a call waits for a free connection.
   package var acquireTimeoutMs: Int
+  /// Calls that wait for one, for each pool.
+  package var maximumWaiters = 1_024
   package var migration: MigrationPolicy
 
   package init(

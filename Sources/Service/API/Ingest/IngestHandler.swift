@@ -35,6 +35,7 @@ struct IngestHandler: Sendable {
     let tenant = try await services.tenant(context, makes: false, missing: .tableNotFound)
     let name = context.parameters[0]
     services.metrics.ingest.bodyBytes.increment(by: request.body.count)
+    var isCharged = false
     for _ in 0..<Self.schemaAttempts {
       guard let table = try await services.directory.table(named: name, of: tenant) else {
         throw .tableNotFound(named: [name])
@@ -50,6 +51,11 @@ struct IngestHandler: Sendable {
         try await isStale(table, name: name, tenant)
       {
         continue
+      }
+      if !isCharged {
+        isCharged = true
+        services.rates.charge(
+          tenant: tenant.name, events: parsed.records.count, bytes: request.body.count)
       }
       let outcome = try await publish(parsed, table: table, tenant: tenant, context: context)
       switch outcome {
@@ -84,11 +90,7 @@ struct IngestHandler: Sendable {
     if parsed.violationCount > 0, parsed.onError == .reject {
       try await refuseViolations(parsed)
     }
-    guard services.pending.hasRoom(tenant: tenant.id, for: parsed.records.count) else {
-      throw APIError(
-        429, "QUEUE_FULL", "too many events of the tenant wait to become visible",
-        isRetryable: true)
-    }
+    try admit(parsed.records.count, tenant: tenant.id)
     let submission = Submission(
       tenant: tenant.id,
       request: PublishRequest(
@@ -103,6 +105,18 @@ struct IngestHandler: Sendable {
     } catch {
       throw APIError(error)
     }
+  }
+
+  private func admit(_ count: Int, tenant: TenantID) throws(APIError) {
+    guard
+      case .refused(let isTenantsOwn, let seconds) = services.pending.admit(tenant: tenant, count)
+    else { return }
+    throw APIError(
+      429, "QUEUE_FULL",
+      isTenantsOwn
+        ? "too many events of the tenant wait to become visible"
+        : "too many events wait to become visible",
+      isRetryable: true, retryAfterSeconds: seconds)
   }
 
   private func eventRecords(_ parsed: IngestRequest) -> [EventRecord] {

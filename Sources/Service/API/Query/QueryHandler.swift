@@ -5,6 +5,7 @@ import Observability
 import Query
 import Runtime
 import SimdJSON
+import WorkerPool
 import WorkerProtocol
 
 /// `POST /v1/query`.
@@ -76,9 +77,9 @@ struct QueryRunContext: Sendable {
     let sink = BufferedAnswer()
     let statistics: ScanStatistics
     do {
-      statistics = try await queries.run(request, at: target, output: sink)
+      statistics = try await scan(into: sink)
     } catch {
-      throw APIError(error)
+      throw refusal(error)
     }
     finish(statistics)
     return HTTPResponse(
@@ -86,6 +87,28 @@ struct QueryRunContext: Sendable {
       fields: [
         .init("Content-Type", "application/json"), .init("X-Trace-ID", trace.traceId),
       ], body: body(sink, statistics))
+  }
+
+  func scan(into output: some AnswerSink) async throws(QueryError) -> ScanStatistics {
+    let drain = services.queryDrain
+    let tenant = target.tenant.id
+    drain.began(tenant: tenant)
+    do throws(QueryError) {
+      let statistics = try await queries.run(request, at: target, output: output)
+      drain.ended(tenant: tenant, isServed: true)
+      return statistics
+    } catch {
+      drain.ended(tenant: tenant, isServed: !error.isQueueFull)
+      throw error
+    }
+  }
+
+  func refusal(_ error: QueryError) -> APIError {
+    var refusal = APIError(error)
+    if error.isQueueFull {
+      refusal.retryAfterSeconds = services.queryDrain.retryAfterSeconds(tenant: target.tenant.id)
+    }
+    return refusal
   }
 
   func finish(_ scan: ScanStatistics) {

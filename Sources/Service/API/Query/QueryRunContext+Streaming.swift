@@ -10,7 +10,7 @@ extension QueryRunContext {
     let answer = StreamedAnswer()
     let work = BackgroundWork { [self] in
       do throws(QueryError) {
-        finish(try await queries.run(request, at: target, output: answer))
+        finish(try await scan(into: answer))
       } catch {
         answer.fail(error)
       }
@@ -25,7 +25,7 @@ extension QueryRunContext {
     }
     switch opening {
     case .rows, .end: break
-    case .failed(let error): throw APIError(error)
+    case .failed(let error): throw refusal(error)
     case nil, .head:
       work.cancel()
       throw APIError(QueryError.cancelled)

@@ -10,9 +10,11 @@ struct HeadGate: Sendable {
   private let origins: OriginGuard
   private let limits: Limits
   private let roles: Set<ServerRole>
+  private let rates: RateLimiter
 
-  init(_ configuration: ServerConfiguration) {
+  init(_ configuration: ServerConfiguration, rates: RateLimiter) {
     roles = configuration.roles
+    self.rates = rates
     authenticator = Authenticator(configuration)
     origins = OriginGuard(configuration)
     limits = configuration.limits
@@ -59,8 +61,18 @@ struct HeadGate: Sendable {
     }
     try checkParameters(of: match.route, head)
     if match.route.takesJSONBody { try checkMediaType(head) }
+    if let identity { try checkRates(match.route, tenant: identity.tenantName) }
     return RequestContext(
       route: match.route, parameters: match.parameters, identity: identity, trace: trace)
+  }
+
+  /// Last, so that only what would be served counts; before the body, so that it costs little.
+  private func checkRates(_ route: Route, tenant: String) throws(APIError) {
+    let kinds: [RateLimiter.Kind] = route == .ingest ? [.requests, .events, .bytes] : [.requests]
+    guard let delay = rates.admit(tenant: tenant, checking: kinds) else { return }
+    throw APIError(
+      429, "RATE_LIMITED", "the tenant sends more than its rate limit; nothing was accepted",
+      isRetryable: true, retryAfterSeconds: max(1, Int((delay.milliseconds / 1_000).rounded(.up))))
   }
 
   /// A misspelt parameter must not be ignored: the answer would be another than was asked for.
