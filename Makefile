@@ -14,7 +14,7 @@ test: ## Run all tests, with their oracle and a real PostgreSQL installed
 	@scripts/test
 
 # The sanitizer needs a build of its own, and the lock type that it can see.
-race_suites = FoundationTests|ConsistencyTests|StoreConformanceTests|HTTPServerTests|CoordinatorTests
+race_suites = FoundationTests|ConsistencyTests|StoreConformanceTests|HTTPServerTests|CoordinatorTests|PostgreSQLTests
 
 test-race: ## Run the suites of the concurrent parts under the thread sanitizer (slow)
 	@scripts/deps test

@@ -60,9 +60,8 @@ struct AvailabilityTests {
       }
       try await cluster.start()
       // The pool asks again after a pause of at most 20 ms.
-      while await outcome({ () throws(PostgreSQLError) in try await bench.pool.verify() }) != "done"
-      {
-        await Task.yield()
+      try await eventually {
+        await outcome { () throws(PostgreSQLError) in try await bench.pool.verify() } == "done"
       }
       _ = try await bench.pool.call(Self.insert, [.int64(3)])
       try await bench.expectRows([3])
@@ -105,20 +104,17 @@ struct AvailabilityTests {
   func idleInTransaction() async throws {
     let adjust: Adjustment = { $0.idleInTransactionTimeoutMs = 50 }
     try await Bench.with(adjust: adjust) { bench in
-      let kind = await outcome { () throws(PostgreSQLError) in
+      let standstill = Standstill()
+      async let kind = outcome { () throws(PostgreSQLError) in
         try await bench.pool.transaction { (session) throws(PostgreSQLError) in
           _ = try session.query(Self.insert, [.int64(1)])
-          // Until the server has ended the session, which the table's lock shows.
-          let gone = DispatchSemaphore(value: 0)
-          _ = try? DedicatedThread(name: "idle-watch") {
-            let waited = DispatchTime.now() + .milliseconds(150)
-            _ = DispatchSemaphore(value: 0).wait(timeout: waited)
-            gone.signal()
-          }
-          gone.wait()
+          standstill.enter()
         }
       }
-      #expect(kind == "unavailable")
+      await standstill.entered.value()
+      try await bench.waitForBackends()
+      standstill.letGo()
+      #expect(await kind == "unavailable")
       try await bench.expectRows([])
     }
   }
@@ -208,29 +204,18 @@ struct AvailabilityTests {
       }
       await standstill.entered.value()
       async let closed: Void = bench.pool.close()
-      while await outcome({ () throws(PostgreSQLError) in
-        // Closed or, before it is, no connection for a cancelled task.
-        _ = try await bench.pool.cancelledCall()
-      }) != "closed" { await Task.yield() }
+      // A cancelled task waits for no connection, and is told so until the pool is closed.
+      try await eventually {
+        let late = Task {
+          await outcome { () throws(PostgreSQLError) in _ = try await bench.pool.call("SELECT 1") }
+        }
+        late.cancel()
+        return await late.value == "closed"
+      }
       standstill.letGo()
       await closed
       #expect(await kind == "done")
       try await bench.expectRows([1])
     }
-  }
-}
-
-extension PostgreSQLPool {
-  /// A call by a task that is cancelled already, so that it waits for nothing.
-  fileprivate func cancelledCall() async throws(PostgreSQLError) -> PostgreSQLRows {
-    let task = Task { () -> Result<PostgreSQLRows, PostgreSQLError> in
-      do throws(PostgreSQLError) {
-        return .success(try await call("SELECT 1"))
-      } catch {
-        return .failure(error)
-      }
-    }
-    task.cancel()
-    return try await task.value.get()
   }
 }

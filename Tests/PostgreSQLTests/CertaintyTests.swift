@@ -224,7 +224,7 @@ struct CertaintyTests {
     }
   }
 
-  /// A deadline short enough for a test that waits for it, and no shorter than a busy machine needs.
+  /// A deadline short enough for a test that waits for it, and long enough for a busy machine.
   @Sendable private static func isImpatient(_ options: inout PostgreSQLPoolOptions) {
     options.statementTimeoutMs = 3_000
     options.answerSlackMs = 500

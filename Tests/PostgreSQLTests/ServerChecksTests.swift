@@ -55,6 +55,11 @@ struct ServerChecksTests {
       #expect(!text.contains(secret) && !text.contains("127.0.0.1") && !text.contains("tester"))
     }
     #expect(try await failure(database.uri) == nil)
+    var printed = ""
+    dump(PostgreSQLPoolOptions(connection: database.uri), to: &printed)
+    dump(PostgreSQLListenerOptions(connection: database.uri, channels: ["c"]), to: &printed)
+    printed += "\(PostgreSQLPoolOptions(connection: database.uri))"
+    #expect(!printed.contains("127.0.0.1"))
   }
 
   @Test("A database in another encoding is refused")

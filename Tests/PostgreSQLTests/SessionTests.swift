@@ -111,6 +111,16 @@ struct SessionTests {
     }
   }
 
+  @Test("A plan that the server has lost is made anew")
+  func lostPlan() async throws {
+    try await Bench.with { bench in
+      for _ in 0..<2 {
+        #expect(try await bench.pool.call("SELECT 7::bigint").int64(0, 0) == 7)
+        _ = try await bench.pool.call("DEALLOCATE ALL")
+      }
+    }
+  }
+
   @Test("A connection keeps no more prepared statements than it may")
   func preparedLimit() async throws {
     let adjust: Adjustment = { $0.maximumPreparedStatements = 4 }

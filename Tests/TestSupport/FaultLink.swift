@@ -41,6 +41,8 @@ final class FaultLink: Sendable {
     }
   }
 
+  var isOver: Bool { state.withLock { $0.isEnded } }
+
   func release() {
     state.withLock { $0.releases += 1 }
     openGate()

@@ -168,6 +168,8 @@ package final class FaultProxy: Sendable {
     let link = FaultLink(client: client, server: server, proxy: self)
     let isKept = state.withLock { state in
       guard !state.isClosed else { return false }
+      // Links that have ended give their descriptors back here.
+      state.links.removeAll { $0.isOver }
       state.links.append(link)
       return true
     }

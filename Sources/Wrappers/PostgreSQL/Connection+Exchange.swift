@@ -158,9 +158,9 @@ extension Connection {
     }
   }
 
-  /// A plan whose columns have changed since (0A000) is prepared anew next time.
+  /// A plan whose columns have changed since, or that the server does not know, is prepared anew.
   private func noteOutdatedPlan(_ error: ServerError, _ part: PendingAnswer.Part) {
-    guard case .statement(let sql) = part, error.sqlState == SQLState.featureNotSupported else {
+    guard case .statement(let sql) = part, SQLState.ofOutdatedPlans.contains(error.sqlState) else {
       return
     }
     prepared.discard(sql)

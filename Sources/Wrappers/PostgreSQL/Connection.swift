@@ -42,6 +42,11 @@ final class Connection {
     if socket >= 0 { shutdown(socket, Int32(SHUT_RDWR)) }
   }
 
+  var isInTransaction: Bool { PQtransactionStatus(handle) == PQTRANS_INTRANS }
+
+  /// Whether no transaction is open and none has failed.
+  var isIdle: Bool { PQtransactionStatus(handle) == PQTRANS_IDLE }
+
   /// Whether the server has ended the connection, as far as what has arrived tells.
   func hasEnded() -> Bool {
     if isBroken || PQstatus(handle) != CONNECTION_OK { return true }

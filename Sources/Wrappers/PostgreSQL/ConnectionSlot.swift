@@ -1,4 +1,3 @@
-import CPostgreSQL
 import Runtime
 
 /// A place for one connection, with the thread on which alone it is used.
@@ -38,8 +37,8 @@ final class ConnectionSlot: @unchecked Sendable {  // the connection is touched 
   ) throws(PostgreSQLError) -> PostgreSQLRows {
     do {
       return try callOnce(sql, values)
-    } catch .refused(SQLState.featureNotSupported, _) {
-      // An outdated plan: it was rolled back and discarded, a new one is made now.
+    } catch .refused(let sqlState, _) where SQLState.ofOutdatedPlans.contains(sqlState) {
+      // It was rolled back, and the plan discarded: a new one is made now.
       return try callOnce(sql, values)
     }
   }
@@ -125,14 +124,13 @@ final class ConnectionSlot: @unchecked Sendable {  // the connection is touched 
     } catch {
       return false
     }
-    return PQtransactionStatus(connection.handle) == PQTRANS_IDLE
+    return connection.isIdle
   }
 
   /// Keeps the connection only if it can carry the next call; an owed answer is settled then.
   private func dropUnlessIdle() {
     guard let connection else { return }
-    let isIdle =
-      !connection.owedAnswers.isEmpty || PQtransactionStatus(connection.handle) == PQTRANS_IDLE
-    if connection.isBroken || !isIdle { self.connection = nil }
+    let isUsable = !connection.owedAnswers.isEmpty || connection.isIdle
+    if connection.isBroken || !isUsable { self.connection = nil }
   }
 }

@@ -25,3 +25,9 @@ package struct PostgreSQLListenerOptions: Sendable {
     self.backoff = backoff
   }
 }
+
+extension PostgreSQLListenerOptions: CustomStringConvertible, CustomReflectable {
+  /// Says nothing of the connection string, which may hold a password.
+  package var description: String { "PostgreSQL options of \(applicationName)" }
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -46,6 +46,12 @@ package final class PostgreSQLPool: Sendable {
     state = Lock(State(freeSlots: slots))
   }
 
+  /// Calls that wait for a connection now.
+  package var waitingCalls: Int { permits.waiterCount }
+
+  /// Calls that have a connection, or a place to make one, now.
+  package var runningCalls: Int { permits.heldPermits }
+
   /// Connects and checks the server, so that a start can end with a clear word.
   ///
   /// - Throws: `unavailable`: it may be there later; `refused`: waiting will not help.

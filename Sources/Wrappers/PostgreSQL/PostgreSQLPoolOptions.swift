@@ -54,3 +54,9 @@ package struct PostgreSQLPoolOptions: Sendable {
     self.backoff = backoff
   }
 }
+
+extension PostgreSQLPoolOptions: CustomStringConvertible, CustomReflectable {
+  /// Says nothing of the connection string, which may hold a password.
+  package var description: String { "PostgreSQL options of \(applicationName)" }
+  package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

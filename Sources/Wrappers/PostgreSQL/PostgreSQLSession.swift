@@ -67,6 +67,7 @@ package final class PostgreSQLSession {
     } catch {
       throw noted(error)
     }
+    precondition(connection.isInTransaction, "a script ended its transaction")
   }
 
   // MARK: Ending

@@ -5,6 +5,8 @@ enum SQLState {
   static let invalidStatementName = "26000"
   static let inFailedTransaction = "25P02"
   static let programLimitExceeded = "54000"
+  /// Columns that have changed since a statement was prepared are reported by the first one.
+  static let ofOutdatedPlans = [featureNotSupported, invalidStatementName]
   static let cannotConnect = "08001"
   static let objectNotInPrerequisiteState = "55000"
 }
