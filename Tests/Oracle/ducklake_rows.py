@@ -10,17 +10,15 @@ import json
 import re
 import sys
 
-from ducklake_oracle import connect
+from ducklake_oracle import attach
 
 
 def answer(request):
-    connection = connect()
-    connection.execute("SET TimeZone = 'UTC'")
     catalog = request["catalog"]
     if not catalog.startswith("postgres:"):
         catalog = "sqlite:" + catalog
-    place = catalog.replace("'", "''")
-    connection.execute(f"ATTACH 'ducklake:{place}' AS lake (READ_ONLY)")
+    connection = attach(catalog, "(READ_ONLY)")
+    connection.execute("SET TimeZone = 'UTC'")
     results = []
     for question in request["questions"]:
         snapshot = question.get("snapshot")

@@ -7,6 +7,8 @@ import TestSupport
 final class PostgreSQLBackend: StoreBackend {
   let database: TestSupport.PostgreSQLDatabase
   let lakeFolder: String
+  /// What the copied catalog names.
+  static let noFolder = "/lake/"
   private let clock: TestClock
   private let opened = Lock<[PostgreSQLStore.PostgreSQLDatabase]>([])
 
@@ -14,7 +16,8 @@ final class PostgreSQLBackend: StoreBackend {
   /// many connections.
   private static let turns = AsyncSemaphore(permits: 12, maximumWaiters: 10_000)
 
-  init(clock: TestClock) async throws {
+  /// - Parameter hasFiles: whether the lake's folder is a real one.
+  init(clock: TestClock, hasFiles: Bool = false) async throws {
     self.clock = clock
     try await Self.turns.acquire(until: .distantFuture, on: SystemMonotonicClock())
     do {
@@ -23,7 +26,10 @@ final class PostgreSQLBackend: StoreBackend {
       Self.turns.release()
       throw error
     }
-    lakeFolder = FileManager.default.temporaryDirectory.path + "/duckmesh-\(database.name)/"
+    lakeFolder =
+      hasFiles
+      ? FileManager.default.temporaryDirectory.path + "/duckmesh-\(database.name)/"
+      : Self.noFolder
   }
 
   var options: PostgreSQLOptions {
@@ -47,7 +53,7 @@ final class PostgreSQLBackend: StoreBackend {
     _ options: PostgreSQLOptions
   ) async throws -> PostgreSQLStore.PostgreSQLDatabase {
     let database = try await PostgreSQLStore.PostgreSQLDatabase.open(
-      options, lakeFolder: "/lake/", clock: clock.catalogClock)
+      options, lakeFolder: lakeFolder, clock: clock.catalogClock)
     opened.withLock { $0.append(database) }
     return database
   }
@@ -66,7 +72,9 @@ final class PostgreSQLBackend: StoreBackend {
     }
     for database in databases { await database.close() }
     let folder = lakeFolder
-    try? await offPool { try FileManager.default.removeItem(atPath: folder) }
+    if folder != Self.noFolder {
+      try? await offPool { try FileManager.default.removeItem(atPath: folder) }
+    }
     Self.turns.release()
   }
 }
@@ -86,7 +94,8 @@ private actor MigratedDatabase {
     let task = Task {
       let database = try await PostgreSQLCluster.shared().makeDatabase()
       let opened = try await PostgreSQLStore.PostgreSQLDatabase.open(
-        PostgreSQLBackend.options(database.connection), lakeFolder: "/lake/",
+        PostgreSQLBackend.options(database.connection),
+        lakeFolder: PostgreSQLBackend.noFolder,
         clock: TestClock().catalogClock)
       await opened.close()
       return database

@@ -114,6 +114,30 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("postgresql://u:p@h:5432/d", "postgresql://u:p@h:5432/d", "public"),
+    ("postgres://h/d?schema=lake", "postgres://h/d", "lake"),
+    (
+      "postgres://h/d?sslmode=require&schema=a%20b&x=1", "postgres://h/d?sslmode=require&x=1", "a b"
+    ),
+    ("host=/run dbname=d schema=lake user=u", "host=/run dbname=d user=u", "lake"),
+    ("host=/run dbname=d", "host=/run dbname=d", "public"),
+  ])
+  func theSchemaIsTakenOutOfTheAddress(dsn: String, connection: String, schema: String) throws {
+    let address = try #require(PostgreSQLAddress(dsn: dsn))
+    #expect(address.connection == connection)
+    #expect(address.schema == schema)
+  }
+
+  @Test(arguments: [
+    "postgres://h/d?schema=", "postgres://h/d?schema=pg_catalog", "postgres://h/d?schema=%zz",
+    "postgres://h/d?schema=%ff", "postgres://h/d?schema=%00",
+    "postgres://h/d?schema=" + String(repeating: "x", count: 64),
+  ])
+  func aSchemaThatCannotBeIsRefused(dsn: String) {
+    #expect(PostgreSQLAddress(dsn: dsn) == nil)
+  }
+
   // MARK: Databases
 
   private func freshOptions(schema: String = "public") async throws -> PostgreSQLOptions {

@@ -72,12 +72,8 @@ package struct PostgreSQLIngestBus: IngestBus {
   package func receipts(for keys: [KeyHash]) async throws(BusError) -> [KeyReceipt?] {
     guard !keys.isEmpty else { return [] }
     let rows = try await call(
-      """
-      SELECT asked.place, known.token, known.content
-      FROM unnest($1::UUID[]) WITH ORDINALITY AS asked(key, place)
-      CROSS JOIN LATERAL (
-        SELECT token, content FROM duckmesh_key WHERE key = asked.key OFFSET 0) AS known
-      """, [.uuids(KeyHash.concatenated(keys))])
+      "SELECT place, token, content FROM \(SQLFunction.receipts.name)($1)",
+      [.uuids(KeyHash.concatenated(keys))])
     var receipts: [KeyReceipt?] = Array(repeating: nil, count: keys.count)
     for row in 0..<rows.count {
       receipts[Int(rows.int64(row, 0)) - 1] = KeyReceipt(

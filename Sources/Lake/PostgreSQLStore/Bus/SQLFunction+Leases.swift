@@ -2,7 +2,9 @@
 ///
 /// Rows are locked in the order of tenants, before anything is changed.
 extension SQLFunction {
-  static let leasing = [extendLeases, releaseLeases, requeueExpired, acknowledge, backlog]
+  static let leasing = [
+    extendLeases, releaseLeases, requeueExpired, acknowledge, backlog, receipts,
+  ]
 
   /// - Returns the tenants whose lease is held on; an expired one is never revived.
   static let extendLeases = SQLFunction(
@@ -97,13 +99,16 @@ extension SQLFunction {
     END $$
     """)
 
+  // These tables are empty one moment and full the next, whatever the planner's statistics say of
+  // them: what follows always looks rows up by index.
+
   static let backlog = SQLFunction(
     "backlog",
     """
     (clock_override BIGINT) RETURNS TABLE (
       tenant_id BIGINT, head BIGINT, watermark BIGINT, oldest_published_at BIGINT, bytes BIGINT,
       owner TEXT, leased_until BIGINT, moment BIGINT)
-    LANGUAGE sql STABLE AS $$
+    LANGUAGE sql STABLE SET enable_seqscan = off AS $$
       SELECT head.tenant_id, head.head, consumer.watermark, pending.oldest, pending.bytes::BIGINT,
         CASE WHEN \(isLive.name)(
           consumer.owner, consumer.leased_until, consumer.lease_ms, clock.moment)
@@ -118,6 +123,19 @@ extension SQLFunction {
       ) AS pending
       WHERE head.head > consumer.watermark AND pending.oldest IS NOT NULL
       ORDER BY head.tenant_id
+    $$
+    """)
+
+  static let receipts = SQLFunction(
+    "receipts",
+    """
+    (keys UUID[]) RETURNS TABLE (place BIGINT, token BIGINT, content BIGINT)
+    LANGUAGE sql STABLE SET enable_seqscan = off AS $$
+      SELECT asked.place, known.token, known.content
+      FROM unnest(keys) WITH ORDINALITY AS asked(key, place)
+      CROSS JOIN LATERAL (
+        SELECT stored.token, stored.content FROM duckmesh_key AS stored
+        WHERE stored.key = asked.key OFFSET 0) AS known
     $$
     """)
 }

@@ -75,7 +75,7 @@ extension PostgreSQLCatalog {
     named name: String, tenant: TenantID
   ) async throws(CatalogError) -> TableRecord {
     let database = database
-    return try await database.general.transaction(failure: { CatalogError($0) }) {
+    return try await database.general.transaction(failure: CatalogError.init) {
       (session) throws(CatalogError) in
       do {
         // The tenant's head first: publishing and changes of tables are serial.
