@@ -6,6 +6,8 @@ struct Fault: Sendable, Equatable {
     case kill
     /// The process is started with this point armed, and ends there.
     case crash(CrashPoint)
+    /// The process stops there for that long, while others may take over what it holds.
+    case sleep(CrashPoint, milliseconds: Int)
     /// The process is killed while a call of it waits for this lock in PostgreSQL: the call may
     /// still be carried out, and nobody hears of it.
     case killInside(Lock)
@@ -22,6 +24,7 @@ struct Fault: Sendable, Equatable {
     case endSessions(count: Int)
     case restartPostgreSQL(isCrash: Bool)
     case removePostgreSQL(milliseconds: Int)
+    case refuseConnections(milliseconds: Int)
     case holdLakeHead(milliseconds: Int)
     case takeStoreAway(milliseconds: Int)
   }
@@ -43,7 +46,7 @@ struct Fault: Sendable, Equatable {
   /// The role that the fault needs; nil for any.
   var role: String? {
     switch kind {
-    case .crash(let point):
+    case .crash(let point), .sleep(let point, _):
       switch point {
       case .insidePublish, .afterPublish: "api"
       case .mergeAfterPut, .insideMerge, .mergeAfterCommit, .expiryAfterCommit,
@@ -67,6 +70,7 @@ struct Fault: Sendable, Equatable {
     switch kind {
     case .kill: "kill"
     case .crash(let point): "crash at " + point.rawValue
+    case .sleep(let point, _): "pause past the lease at " + point.rawValue
     case .killInside(let lock): "kill inside " + lock.rawValue
     case .endSessionInside(let lock): "end session inside " + lock.rawValue
     case .pauseInside(let lock, _): "pause inside " + lock.rawValue
@@ -80,6 +84,7 @@ struct Fault: Sendable, Equatable {
     case .endSessions: "end sessions"
     case .restartPostgreSQL(let isCrash): "restart PostgreSQL" + (isCrash ? ", crash" : "")
     case .removePostgreSQL: "PostgreSQL away"
+    case .refuseConnections: "PostgreSQL refuses connections"
     case .holdLakeHead: "hold the lake's head"
     case .takeStoreAway: "object store away"
     }

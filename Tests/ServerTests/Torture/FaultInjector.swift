@@ -35,7 +35,7 @@ final class FaultInjector: Sendable {
   private func inject(_ fault: Fault) async throws -> (@Sendable () async throws -> Void)? {
     switch fault.kind {
     case .cutConnections, .breakAtMessage, .endSessions, .restartPostgreSQL, .removePostgreSQL,
-      .holdLakeHead, .takeStoreAway:
+      .refuseConnections, .holdLakeHead, .takeStoreAway:
       try await injectAround(fault)
       return nil
     default: break
@@ -77,6 +77,16 @@ final class FaultInjector: Sendable {
       } else {
         await victim.kill9()
       }
+    case .sleep(let point, let milliseconds):
+      await victim.kill9()
+      try await victim.spawn([
+        CrashPoint.enablingVariable: "1", CrashPoint.variable: point.rawValue + ":stop",
+      ])
+      if try await sleeps(victim) {
+        try await pause(victim, milliseconds)
+        count(fault.name)
+      }
+      if try await !victim.listens(withinSeconds: 60) { await victim.kill9() }
     case .pause(let milliseconds):
       try await pause(victim, milliseconds)
       count("pause " + victim.name)
@@ -111,6 +121,20 @@ final class FaultInjector: Sendable {
       }
     default: break
     }
+  }
+
+  /// Waits until the process has stopped itself.
+  private func sleeps(_ victim: TortureProcess) async throws -> Bool {
+    let deadline = clock.now.advanced(byMs: 20_000)
+    var listening: MonotonicInstant?
+    while clock.now < deadline, victim.isRunning {
+      if victim.isStopped { return true }
+      if listening == nil, try await victim.listens(withinSeconds: 0) { listening = clock.now }
+      // What the point waits for may not come about in a while.
+      if let listening, (clock.now - listening).milliseconds > 8_000 { return false }
+      try await clock.sleep(until: clock.now.advanced(byMs: 20))
+    }
+    return false
   }
 
   private func pause(_ victim: TortureProcess, _ milliseconds: Int) async throws {
@@ -183,6 +207,17 @@ final class FaultInjector: Sendable {
       try await cluster.postgreSQL.stop(.immediate)
       try await clock.sleep(until: clock.now.advanced(byMs: milliseconds))
       try await cluster.postgreSQL.start()
+    case .refuseConnections(let milliseconds):
+      let database = cluster.database.name
+      guard
+        try await ask("ALTER DATABASE \(database) CONNECTION LIMIT 0", []),
+        try await ask(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'p\\_%'", [])
+      else { return }
+      try await clock.sleep(until: clock.now.advanced(byMs: milliseconds))
+      while try await !ask("ALTER DATABASE \(database) CONNECTION LIMIT -1", []) {
+        try await clock.sleep(until: clock.now.advanced(byMs: 50))
+      }
     case .holdLakeHead(let milliseconds):
       _ = try? await cluster.outside.transaction { (session) throws(PostgreSQLError) in
         _ = try session.query("SELECT only_row FROM duckmesh_lake_head FOR UPDATE")

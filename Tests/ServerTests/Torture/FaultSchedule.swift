@@ -41,8 +41,9 @@ struct FaultSchedule {
         skipping: random.below(30), isReset: random.chance(50))
     case 71..<80: return .endSessions(count: 1 + random.below(4))
     case 80..<84: return .restartPostgreSQL(isCrash: random.chance(60))
-    case 84..<87: return .removePostgreSQL(milliseconds: 500 + random.below(3_500))
-    case 87..<94: return .holdLakeHead(milliseconds: 300 + random.below(900))
+    case 84..<86: return .refuseConnections(milliseconds: 300 + random.below(1_500))
+    case 86..<88: return .removePostgreSQL(milliseconds: 500 + random.below(3_500))
+    case 88..<94: return .holdLakeHead(milliseconds: 300 + random.below(900))
     default: return .takeStoreAway(milliseconds: 300 + random.below(1_200))
     }
   }
@@ -50,6 +51,9 @@ struct FaultSchedule {
   private mutating func nextStep() -> Fault.Kind {
     if steps.isEmpty {
       steps = Self.points.map { .crash($0) }
+      steps += Self.points.map {
+        .sleep($0, milliseconds: TortureCluster.leaseMs + 500 + random.below(1_000))
+      }
       for lock in Fault.Lock.allCases {
         steps.append(.killInside(lock))
         steps.append(.endSessionInside(lock))

@@ -76,7 +76,10 @@ import Testing
     #expect(faults(4) != faults(5))
     // Every step has its turn.
     let names = Set(faults(4).map(\.name))
-    for point in FaultSchedule.points { #expect(names.contains("crash at " + point.rawValue)) }
+    for point in FaultSchedule.points {
+      #expect(names.contains("crash at " + point.rawValue))
+      #expect(names.contains("pause past the lease at " + point.rawValue))
+    }
     for lock in Fault.Lock.allCases {
       for what in ["kill", "end session", "pause"] {
         #expect(names.contains("\(what) inside \(lock.rawValue)"))

@@ -60,11 +60,19 @@ final class TortureCluster: Sendable {
       options: PostgreSQLPoolOptions(
         connection: database.connection, applicationName: "torture", size: 3))
     http = try HTTPClientBox()
+    // The processes need no more rights than to a schema of their own.
+    for statement in [
+      "CREATE ROLE lake", "GRANT ALL ON SCHEMA public TO lake",
+      "GRANT ALL ON DATABASE \(database.name) TO lake",
+    ] {
+      _ = try await outside.call(statement)
+    }
     var processes: [TortureProcess] = []
     for (name, roles) in Self.parts {
       let user = "p_" + name.replacing("-", with: "_")
       _ = try await outside.call(
-        "CREATE ROLE \(user) SUPERUSER LOGIN PASSWORD '\(PostgreSQLCluster.password)'")
+        "CREATE ROLE \(user) LOGIN IN ROLE lake PASSWORD '\(PostgreSQLCluster.password)'")
+      _ = try await outside.call("ALTER ROLE \(user) SET ROLE = lake")
       let proxy = try FaultProxy(serverPort: postgreSQL.port)
       let password = PostgreSQLCluster.password.replacing(" ", with: "%20")
       let location = "postgresql://\(user):\(password)@127.0.0.1:\(proxy.port)/\(database.name)"

@@ -42,6 +42,15 @@ final class TortureProcess: Sendable {
   var address: String? { state.withLock { $0.address } }
   var isRunning: Bool { state.withLock { $0.child }?.isRunning ?? false }
 
+  /// Whether a signal holds the process.
+  var isStopped: Bool {
+    guard let pid = state.withLock({ $0.child })?.pid else { return false }
+    let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat") ?? Data()
+    // The state follows the name, which may hold anything but ends with the last parenthesis.
+    return String(decoding: data, as: UTF8.self).split(separator: ")").last?.hasPrefix(" T")
+      ?? false
+  }
+
   /// Takes the process for a fault; false when another fault has it.
   func take() -> Bool {
     state.withLock { state in
@@ -70,7 +79,7 @@ final class TortureProcess: Sendable {
   func listens(withinSeconds seconds: Int) async throws -> Bool {
     let file = place.folder + "/data/address"
     let deadline = clock.now.advanced(byMs: seconds * 1_000)
-    while clock.now < deadline {
+    repeat {
       if let data = FileManager.default.contents(atPath: file), data.last == 0x0A || data.count > 12
       {
         let address = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
@@ -79,7 +88,7 @@ final class TortureProcess: Sendable {
       }
       guard isRunning else { return false }
       try await clock.sleep(until: clock.now.advanced(byMs: 20))
-    }
+    } while clock.now < deadline
     return false
   }
 
