@@ -240,18 +240,31 @@ final class FaultInjector: Sendable {
     }
   }
 
-  /// A file stands in the folder's place, so that nobody can make it anew meanwhile.
+  /// A file changes places with the folder, at once: a process that starts meanwhile must not
+  /// find nothing there and make a store of its own.
   private func takeStoreAway(_ milliseconds: Int) async throws {
     let (place, away) = (cluster.storePath, cluster.storePath + "-away")
+    _ = FileManager.default.createFile(atPath: away, contents: Data())
     cluster.storeAbsences.withLock {
       $0.count += 1
       $0.isAway = true
     }
     defer { cluster.storeAbsences.withLock { $0.isAway = false } }
-    guard rename(place, away) == 0 else { return }
-    _ = FileManager.default.createFile(atPath: place, contents: Data())
+    try Self.exchange(place, away)
     try await clock.sleep(until: clock.now.advanced(byMs: milliseconds))
-    unlink(place)
-    rename(away, place)
+    try Self.exchange(place, away)
+  }
+
+  struct NotExchanged: Error { let code: Int32 }
+
+  /// `renameat2` with RENAME_EXCHANGE, which Glibc's module does not show.
+  private static func exchange(_ one: String, _ other: String) throws {
+    typealias Rename =
+      @convention(c) (
+        Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32
+      ) -> Int32
+    guard let symbol = dlsym(nil, "renameat2") else { throw NotExchanged(code: ENOSYS) }
+    let rename = unsafeBitCast(symbol, to: Rename.self)
+    guard rename(AT_FDCWD, one, AT_FDCWD, other, 2) == 0 else { throw NotExchanged(code: errno) }
   }
 }

@@ -42,6 +42,7 @@ struct FinalCheck: Sendable {
       }
     }
     await readPinsAgain()
+    try await lookAtMetrics()
     let faults = await cluster.stop()
     if !faults.isEmpty { history.violate(.noOrderlyEnd, faults.joined(separator: ", ")) }
     totals.snapshots = try await CatalogInspection(cluster: cluster, history: history).run()
@@ -120,6 +121,21 @@ struct FinalCheck: Sendable {
       return isComplete
     }
     return letters
+  }
+
+  /// The accounts as the processes themselves keep them.
+  private func lookAtMetrics() async throws {
+    for process in cluster.processes {
+      try await untilAnswered("metrics of \(process.name)") {
+        let reply = await workload.client("north").send("GET", "/v1/metrics", to: process)
+        guard let reply, reply.status == 200 else { return false }
+        for line in reply.text.split(separator: "\n")
+        where line.hasPrefix("duckmesh_accounting_imbalance_events{") && !line.hasSuffix(" 0") {
+          history.violate(.accountsDiffer, "\(process.name): \(line)")
+        }
+        return true
+      }
+    }
   }
 
   /// What was read at a snapshot once is read there again, as far as retention has kept it.

@@ -50,6 +50,7 @@ extension History {
     state.withLock { state in
       guard let known = state.pins[pin] else {
         state.pins[pin] = rows
+        state.pinOrder.append(pin)
         return false
       }
       if known != rows {
@@ -61,12 +62,11 @@ extension History {
     }
   }
 
+  /// One of the pins, by a fraction of them in the order in which they were made.
   func pin(at fraction: Double) -> Pin? {
     state.withLock { state in
-      let pins = state.pins.keys.sorted {
-        ($0.snapshot, $0.table.text) < ($1.snapshot, $1.table.text)
-      }
-      return pins.isEmpty ? nil : pins[min(pins.count - 1, Int(fraction * Double(pins.count)))]
+      let count = state.pinOrder.count
+      return count == 0 ? nil : state.pinOrder[min(count - 1, Int(fraction * Double(count)))]
     }
   }
 

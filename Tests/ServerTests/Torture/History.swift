@@ -43,6 +43,7 @@ final class History: Sendable {
     var heads: [String: Int64] = [:]
     var snapshots: [String: SnapshotBook] = [:]
     var pins: [Pin: PinnedRows] = [:]
+    var pinOrder: [Pin] = []
     var graves: [TableName: [[Int: Int64]]] = [:]
     var unknownGraves: Set<String> = []
     var violations: [Violation] = []
