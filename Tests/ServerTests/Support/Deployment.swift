@@ -82,16 +82,3 @@ extension ServerProcess {
     }
   }
 }
-
-/// Waits until a condition holds; a minute of patience stands for "never".
-func eventually(
-  _ what: String, _ condition: () async throws -> Bool
-) async throws {
-  let clock = SystemMonotonicClock()
-  let deadline = clock.now.advanced(byMs: 60_000)
-  while clock.now < deadline {
-    if try await condition() { return }
-    try await clock.sleep(until: clock.now.advanced(byMs: 5))
-  }
-  Issue.record("never: \(what)")
-}
