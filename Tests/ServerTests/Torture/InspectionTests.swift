@@ -4,14 +4,7 @@ import Testing
 /// What is looked for in a stopped cluster is found where it is planted.
 @Suite struct InspectionTests {
   @Test func faultsPlantedInAStoppedClusterAreFound() async throws {
-    let cluster = try await TortureCluster()
-    do {
-      try await plant(cluster)
-      await cluster.remove()
-    } catch {
-      await cluster.remove()
-      throw error
-    }
+    try await TortureCluster.with { try await plant($0) }
   }
 
   private func plant(_ cluster: TortureCluster) async throws {

@@ -48,7 +48,24 @@ final class TortureCluster: Sendable {
     "DUCKMESH_MAX_WORKERS": "3", "DUCKMESH_WORKER_MEMORY_BYTES": "268435456",
   ]
 
-  init() async throws {
+  /// Runs the body with a cluster that has not started yet; afterwards all of it is gone.
+  static func with<Value: Sendable>(
+    _ body: (TortureCluster) async throws -> Value
+  ) async throws -> Value {
+    try await Deployment.place.acquire(until: .distantFuture, on: SystemMonotonicClock())
+    defer { Deployment.place.release() }
+    let cluster = try await TortureCluster()
+    do {
+      let value = try await body(cluster)
+      await cluster.remove()
+      return value
+    } catch {
+      await cluster.remove()
+      throw error
+    }
+  }
+
+  private init() async throws {
     folder = try TemporaryFolder()
     // The file of PostgreSQL's own errors is read at the end.
     postgreSQL = try await PostgreSQLCluster(settings: [
@@ -145,7 +162,7 @@ final class TortureCluster: Sendable {
   }
 
   /// Ends everything at once, in whatever state it is.
-  func remove() async {
+  private func remove() async {
     for process in processes { await process.kill9() }
     for process in processes { process.proxy.close() }
     await outside.close()

@@ -45,19 +45,18 @@ struct TortureRun: Sendable {
   private func withCluster(
     _ body: (TortureCluster, History, FaultInjector) async throws -> FinalCheck.Totals
   ) async throws -> Report {
-    let cluster = try await TortureCluster()
-    let history = History()
-    let injector = FaultInjector(cluster)
-    do {
-      let totals = try await body(cluster, history, injector)
-      let report = report(history, injector, totals)
-      if !report.violations.isEmpty { try keep(cluster, report.text) }
-      await cluster.remove()
-      return report
-    } catch {
-      try? keep(cluster, "\(error)\n" + report(history, injector, nil).text)
-      await cluster.remove()
-      throw error
+    try await TortureCluster.with { cluster in
+      let history = History()
+      let injector = FaultInjector(cluster)
+      do {
+        let totals = try await body(cluster, history, injector)
+        let report = report(history, injector, totals)
+        if !report.violations.isEmpty { try keep(cluster, report.text) }
+        return report
+      } catch {
+        try? keep(cluster, "\(error)\n" + report(history, injector, nil).text)
+        throw error
+      }
     }
   }
 
