@@ -34,6 +34,15 @@ struct Fault: Sendable, Equatable {
     case publish
     case commit
     case merge
+
+    /// The last step before the call at which the process can be had to stop.
+    var pointBefore: CrashPoint? {
+      switch self {
+      case .publish: nil
+      case .commit: .afterPut
+      case .merge: .mergeAfterPut
+      }
+    }
   }
 
   let pauseBeforeMs: Int

@@ -41,12 +41,14 @@ final class FaultInjector: Sendable {
     default: break
     }
     let candidates = cluster.processes.filter { fault.role.map($0.has) ?? true }
-    let victim = candidates[min(candidates.count - 1, Int(fault.victim * Double(candidates.count)))]
-    guard victim.take() else { return nil }
+    let first = min(candidates.count - 1, Int(fault.victim * Double(candidates.count)))
+    let order = candidates[first...] + candidates[..<first]
+    guard let victim = order.first(where: { $0.take() }) else { return nil }
     return { [self] in
       defer { victim.give() }
       try await strike(victim, fault)
-      if !victim.isRunning {
+      if try await !victim.listens(withinSeconds: 60) {
+        await victim.kill9()
         try await clock.sleep(until: clock.now.advanced(byMs: fault.absenceMs))
         guard try await victim.startUntilItListens(withinSeconds: 180) else {
           throw TortureCluster.DidNotStart(name: victim.name)
@@ -85,8 +87,9 @@ final class FaultInjector: Sendable {
       if try await sleeps(victim) {
         try await pause(victim, milliseconds)
         count(fault.name)
+      } else {
+        await victim.kill9()
       }
-      if try await !victim.listens(withinSeconds: 60) { await victim.kill9() }
     case .pause(let milliseconds):
       try await pause(victim, milliseconds)
       count("pause " + victim.name)
@@ -143,13 +146,24 @@ final class FaultInjector: Sendable {
     try await clock.sleep(until: clock.now.advanced(byMs: milliseconds))
   }
 
-  /// Holds what the victim's calls must lock until one of them waits, and strikes then.
+  /// Has the victim stop right before the call, holds what the call must lock, lets the victim go
+  /// on, and strikes when the call waits. A call that publishes comes without having it stop.
   ///
-  /// - Returns: whether one came to wait.
+  /// - Returns: whether a call came to wait.
   private func whileWaiting(
     _ victim: TortureProcess, _ lock: Fault.Lock,
     _ body: @escaping @Sendable (PostgreSQLSession) -> Void
   ) async throws -> Bool {
+    if let point = lock.pointBefore {
+      await victim.kill9()
+      try await victim.spawn([
+        CrashPoint.enablingVariable: "1", CrashPoint.variable: point.rawValue + ":stop",
+      ])
+      guard try await sleeps(victim) else {
+        await victim.kill9()
+        return false
+      }
+    }
     let statement =
       switch lock {
       case .publish: "SELECT tenant_id FROM duckmesh_head ORDER BY 1 FOR UPDATE"
@@ -159,6 +173,7 @@ final class FaultInjector: Sendable {
     do {
       return try await cluster.outside.transaction { (session) throws(PostgreSQLError) in
         _ = try session.query(statement)
+        if lock.pointBefore != nil { victim.signal(SIGCONT) }
         for _ in 0..<40 {
           let waiting = try session.query(
             """
@@ -175,6 +190,7 @@ final class FaultInjector: Sendable {
       }
     } catch PostgreSQLError.unavailable, PostgreSQLError.refused, PostgreSQLError.outcomeUnknown {
       // PostgreSQL is away at the moment.
+      victim.signal(SIGCONT)
       return false
     }
   }

@@ -7,6 +7,8 @@ struct FaultSchedule {
   private var steps: [Fault.Kind] = []
   /// Whether there is time for faults of more than a minute.
   private let hasLongPauses: Bool
+  /// Part of a name; other faults are drawn and left out.
+  private let only: String?
 
   /// Steps at which a process can be armed to end; those inside of a call of PostgreSQL are met by
   /// killing a process whose call waits there.
@@ -15,12 +17,23 @@ struct FaultSchedule {
     .mergeAfterPut, .mergeAfterCommit, .expiryAfterCommit, .expiryAfterDelete,
   ]
 
-  init(seed: UInt64, hasLongPauses: Bool = false) {
+  init(seed: UInt64, hasLongPauses: Bool = false, only: String? = nil) {
     random = SeededGenerator(seed: seed ^ 0x7fee_1bad)
     self.hasLongPauses = hasLongPauses
+    self.only = only
   }
 
   mutating func next() -> Fault {
+    var fault = draw()
+    // A name that no fault has is not looked for without end.
+    for _ in 0..<10_000 {
+      guard let only, !fault.name.contains(only) else { break }
+      fault = draw()
+    }
+    return fault
+  }
+
+  private mutating func draw() -> Fault {
     let pause = 50 + random.below(900)
     let kind = drawKind()
     return Fault(

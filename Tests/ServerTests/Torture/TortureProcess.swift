@@ -80,13 +80,14 @@ final class TortureProcess: Sendable {
     let file = place.folder + "/data/address"
     let deadline = clock.now.advanced(byMs: seconds * 1_000)
     repeat {
+      // One that was killed has left its address behind.
+      guard isRunning else { return false }
       if let data = FileManager.default.contents(atPath: file), data.last == 0x0A || data.count > 12
       {
         let address = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
         state.withLock { $0.address = address }
         return true
       }
-      guard isRunning else { return false }
       try await clock.sleep(until: clock.now.advanced(byMs: 20))
     } while clock.now < deadline
     return false

@@ -8,6 +8,8 @@ struct TortureRun: Sendable {
   var seconds: Int
   var writers = 4
   var readers = 2
+  /// Faults whose names hold this; nil for all.
+  var faults: String?
 
   struct Report: Sendable {
     let text: String
@@ -73,7 +75,7 @@ struct TortureRun: Sendable {
       group.addTask {
         defer { workload.isEnding.withLock { $0 = true } }
         try await injector.run(
-          FaultSchedule(seed: seed, hasLongPauses: seconds >= 240), until: end)
+          FaultSchedule(seed: seed, hasLongPauses: seconds >= 240, only: faults), until: end)
       }
       try await group.waitForAll()
     }

@@ -14,7 +14,8 @@ import Testing
     if let seconds = environment["DUCKMESH_TORTURE_SECONDS"].flatMap({ Int($0) }) {
       return [
         TortureRun(
-          seed: seed ?? .random(in: 1...999_999_999), seconds: seconds, writers: 8, readers: 4)
+          seed: seed ?? .random(in: 1...999_999_999), seconds: seconds, writers: 8, readers: 4,
+          faults: environment["DUCKMESH_TORTURE_FAULTS"])
       ]
     }
     return [
