@@ -161,13 +161,14 @@ import Testing
         mesh.catalog.beforeMerge { (_) async throws(CommitError) in throw lost }
       }
       let summary = try await mesh.maintenance(Self.eager).compactNow()
-      #expect(summary.merges > 0 == isApplied)
+      #expect((summary.merges > 0) == isApplied)
       #expect(summary.lost == (isApplied ? 0 : 1))
       mesh.catalog.afterMerge(nil)
       mesh.catalog.beforeMerge(nil)
       // Another owner has the table at once, and the file of a merge that never was is collected.
       let next = mesh.maintenance(Self.eager)
-      #expect(try await next.compactNow().merges > 0 == !isApplied)
+      let merges = try await next.compactNow().merges
+      #expect((merges > 0) == !isApplied)
       #expect(try await mesh.catalog.liveFiles(of: table.id).count == 1)
       #expect(try await next.retainNow().orphansDeleted == (isApplied ? 0 : 1))
       #expect(try await mesh.rows(of: table) == (0..<4).map(row))

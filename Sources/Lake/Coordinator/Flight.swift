@@ -81,15 +81,15 @@ struct Flight: Sendable {
           tables = try await rematerialize(
             tables, changed: Set(changed), suspects: suspects, &files)
         case .outcomeUnknown:
-          let kept = files
+          // For good, whatever the catalog will say: once the commit's snapshot has expired nothing
+          // tells any more that it was applied, and its files are the only place of its rows. A
+          // process may sleep that long before it asks. The collector looks who names them.
           files.keepAll()
-          let receipt = try await resolve(commit)
-          files = kept
-          guard let receipt else {
-            // Certainly not applied, and fenced off: the tenants are claimed anew.
+          guard let receipt = try await resolve(commit) else {
+            // Not applied, or applied so long ago that it is forgotten, and fenced off: the tenants
+            // are claimed anew from where the catalog stands.
             return Result(lost: lost + commit.fences.map(\.tenant))
           }
-          files.keep(flown.compactMap(key(of:)))
           return finished(commit, receipt, plan: plan, lost: lost)
         case .filesChanged, .inconsistent:
           throw .catalog("\(error)")
