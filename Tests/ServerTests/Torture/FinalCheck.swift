@@ -81,9 +81,18 @@ struct FinalCheck: Sendable {
     let tables = (Workload.calm + [Workload.gale]).filter { $0.tenant == tenant }
     for process in cluster.processes(with: "query") {
       for table in tables {
+        var gone = 0
         try await untilAnswered("read \(table.text)") {
           let reply = await workload.client(table).query(
             "SELECT n, content FROM \(table.table)", to: process)
+          if reply?.status == 410 {
+            // With all in order again, files of the newest state are not gone for a moment.
+            gone += 1
+            guard gone > 20 else { return false }
+            history.violate(.fileMissing, "of \(table.text), read by \(process.name)")
+            all[table] = []
+            return true
+          }
           guard let reply, !reply.isPassing else { return false }
           if table.isStormy, reply.status == 404 {
             all[table] = []
