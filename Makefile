@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race torture lint notices clean help
+.PHONY: run build test test-race torture simulate lint notices clean help
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
 	@exec .build/release/duckmesh serve
@@ -28,6 +28,11 @@ torture: ## Torture real processes over a real PostgreSQL for SECONDS (600), fro
 	@scripts/deps test
 	@DUCKMESH_TORTURE_SECONDS=$(SECONDS) $(if $(SEED),DUCKMESH_TORTURE_SEED=$(SEED)) \
 	  scripts/test --filter 'TortureTests'
+
+simulate: ## Run simulated histories, HISTORIES of them (5000000), from SEED (drawn)
+	@scripts/deps test
+	@DUCKMESH_TEST_HISTORIES=$(or $(HISTORIES),5000000) DUCKMESH_TEST_SEED=$(SEED) \
+	  scripts/test --filter '^SimulationTests\.SimulatedHistoryTests'
 
 lint: ## Check the format of the Swift sources and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Package.swift

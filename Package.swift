@@ -156,6 +156,7 @@ let package = Package(
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
     tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),
     tests("ConsistencyTests", ["Consistency", "Model"]),
+    tests("SimulationTests", ["Consistency", "Model"]),
     tests(
       "StoreConformanceTests",
       [

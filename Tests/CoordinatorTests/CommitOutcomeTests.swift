@@ -24,9 +24,6 @@ import Testing
       }
       #expect(try await mesh.rows(of: table) == (0..<50).map(row).sorted())
       #expect(try await mesh.account(of: table).counts.inserted == 50)
-      // The file of a commit that was in doubt and never came is the collector's.
-      let retention = try await mesh.maintenance().retainNow()
-      #expect(retention.orphansDeleted == (wasApplied ? 0 : 1))
       try await mesh.expectClean()
     }
   }
@@ -53,27 +50,6 @@ import Testing
       }
       #expect(try await mesh.rows(of: table) == (0..<60).map(row).sorted())
       try await mesh.expectClean()
-    }
-  }
-
-  /// The process sleeps between its commit and the question for longer than snapshots are kept.
-  @Test func aCommitThatIsForgottenBeforeItsWriterAsksKeepsItsFile() async throws {
-    try await withMesh { mesh in
-      let table = try await mesh.makeTable()
-      let cut = FailingTimes(1)
-      mesh.catalog.aroundCommit { (commit, perform) async throws(CommitError) in
-        guard cut.isFailing else { return try await perform(commit) }
-        _ = try await perform(commit)
-        // As expiry leaves it.
-        try? await mesh.tamper("DELETE FROM duckmesh_commit")
-        throw .outcomeUnknown(reason: "the answer was lost")
-      }
-      try await running(mesh.coordinator()) { coordinator in
-        _ = try await mesh.publishRows(table, 0..<50, telling: coordinator)
-        let next = try await mesh.publishRows(table, 50..<60, telling: coordinator)
-        try await mesh.wait(table, next)
-      }
-      #expect(try await mesh.rows(of: table) == (0..<60).map(row).sorted())
     }
   }
 

@@ -3,11 +3,11 @@ import Glibc
 /// Places between two durable steps at which a crash test kills the process.
 ///
 /// A test hook, compiled always so that what is tested is what is served. It does nothing unless
-/// the
-/// environment has `DUCKMESH_ENABLE_CRASH_POINTS=1` and names a point in `DUCKMESH_CRASH_POINT`;
-/// reaching that point is then the end of the process, as `kill -9` would end it. With `:stop` after
-/// the name the process stops there, once, as `kill -STOP` would stop it, until somebody continues
-/// it. The server refuses to start with a point that is not enabled or not known.
+/// the environment has `DUCKMESH_ENABLE_CRASH_POINTS=1` and names a point in
+/// `DUCKMESH_CRASH_POINT`; reaching that point is then the end of the process, as `kill -9` would
+/// end it. With `:stop` after the name the process stops there, once, as `kill -STOP` would stop
+/// it, until somebody continues it. The server refuses to start with a point that is not enabled
+/// or not known.
 package enum CrashPoint: String, Sendable, CaseIterable {
   /// The publishing transaction has written everything and has not committed.
   case insidePublish = "inside-publish"

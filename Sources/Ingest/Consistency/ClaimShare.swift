@@ -49,6 +49,9 @@ package struct ClaimShare: Sendable {
   private let options: Options
   private var view = View.alone
   private var leases: [TenantID: Lease] = [:]
+  /// The newest epoch of every tenant that was held and not seen to change hands. The store may
+  /// reckon a lease longer than we do, so what has run out here is given back at the end as well.
+  private var epochs: [TenantID: LeaseEpoch] = [:]
   /// Tenants that others hold, and until when they are left alone.
   private var foreign: [TenantID: Timestamp] = [:]
   /// Tenants that were given back for others to take, and until when they are meant for them.
@@ -88,6 +91,7 @@ package struct ClaimShare: Sendable {
       until = max(known.until, now.adding(milliseconds: leaseMs / 2))
     }
     leases[tenant] = Lease(epoch: epoch, until: until)
+    epochs[tenant] = epoch
     foreign[tenant] = nil
     ceded[tenant] = nil
   }
@@ -98,11 +102,14 @@ package struct ClaimShare: Sendable {
     leases[tenant] = Lease(epoch: epoch, until: max(lease.until, until))
   }
 
-  package mutating func lost(_ tenant: TenantID) { leases[tenant] = nil }
+  package mutating func lost(_ tenant: TenantID) {
+    leases[tenant] = nil
+    epochs[tenant] = nil
+  }
 
   /// Somebody else holds the tenant, at least it seems so, until `until`.
   package mutating func heldElsewhere(_ tenant: TenantID, until: Timestamp) {
-    leases[tenant] = nil
+    lost(tenant)
     foreign[tenant] = until
   }
 
@@ -191,7 +198,7 @@ package struct ClaimShare: Sendable {
     lastingExcess -= idle.count
     excess -= idle.count
     for (tenant, _) in idle {
-      leases[tenant] = nil
+      lost(tenant)
       ceded[tenant] = now.adding(milliseconds: options.cedingMs)
     }
     return idle.map { (tenant: $0.key, epoch: $0.value.epoch) }
@@ -199,7 +206,10 @@ package struct ClaimShare: Sendable {
 
   /// All leases, which count as given back from here on.
   package mutating func releaseAll() -> [(tenant: TenantID, epoch: LeaseEpoch)] {
-    defer { leases = [:] }
-    return leases.map { (tenant: $0.key, epoch: $0.value.epoch) }
+    defer {
+      leases = [:]
+      epochs = [:]
+    }
+    return epochs.map { (tenant: $0.key, epoch: $0.value) }
   }
 }

@@ -5,10 +5,8 @@ import Runtime
 
 /// What the coordinator is told by other processes, as hints: the bus is asked as well.
 extension Coordinator {
-  /// Somebody, here or in another process, waits for a token.
-  ///
-  /// A token that somebody can name was issued, so there is something to claim even if nobody has
-  /// told us of its publishing.
+  /// Somebody in some process waits for a token that was issued, perhaps by another process: so
+  /// there is something to claim even if nobody has told us of its publishing.
   package func demanded(tenant: TenantID, token: VisibilityToken) {
     if let visible = hub.watermark(of: tenant)?.token, visible >= token { return }
     let now = instant

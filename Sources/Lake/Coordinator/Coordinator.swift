@@ -90,7 +90,11 @@ package final class Coordinator: Service {
     flight = Flight(
       bus: bus, catalog: catalog, store: store, materializers: materializers, metrics: metrics,
       logger: logger, owner: owner, crashGuard: crashGuard)
-    hub.onDemand { [weak self] tenant, token in self?.demanded(tenant: tenant, token: token) }
+    hub.onDemand { [weak self] tenant, token in
+      guard let self else { return }
+      state.withLock { $0.schedule.demanded(tenant: tenant, token: token) }
+      wakeUp.notify()
+    }
   }
 
   /// What keeps events from becoming visible, for `/v1/ready`.

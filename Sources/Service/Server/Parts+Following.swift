@@ -20,8 +20,12 @@ extension Parts {
     }
     guard let signals = backends.signals else { return [] }
     hub.onDemand { [coordinator] tenant, token in
-      // Whoever holds the tenant has to hear of it; if that is us, we have.
-      if coordinator?.holds(tenant) != true { signals.send(demand: tenant, token: token) }
+      // Whoever holds the tenant has to hear of it. If that is us, nobody else needs to.
+      if let coordinator, coordinator.holds(tenant) {
+        coordinator.demanded(tenant: tenant, token: token)
+      } else {
+        signals.send(demand: tenant, token: token)
+      }
     }
     if let coordinator {
       hub.onVisible { tenant, watermark in

@@ -1,5 +1,5 @@
+import Foundation
 import Glibc
-import TestSupport
 import Testing
 
 /// How processes over PostgreSQL start, refuse to start, and stop.
@@ -34,6 +34,50 @@ import Testing
       #expect(try await output.migrate(["down", "0"], deployment) == .exited(0))
       #expect(output.take().contains("1 initial pending"))
       #expect(try await process.startToEnd([:]) == .exited(3))
+    }
+  }
+
+  @Test func processesThatStartAtOnceMakeOneLake() async throws {
+    try await Deployment.with { deployment in
+      let processes = try await withThrowingTaskGroup(of: ServerProcess.self) { group in
+        for _ in 0..<4 { group.addTask { try await deployment.start("api,coordinator,query") } }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      try await processes[0].client().createTable("t", "id BIGINT").expect(201)
+      for (id, process) in processes.enumerated() {
+        try await process.client().ingestVisibly("t", key: "\(id)", #"{"id": \#(id)}"#).expect(200)
+      }
+      for process in processes {
+        #expect(try await process.client().rows("FROM t ORDER BY id") == "[[0],[1],[2],[3]]")
+      }
+    }
+  }
+
+  @Test func whatAKilledProcessWasWritingIsClearedByTheNextAndNothingElse() async throws {
+    try await Deployment.with { deployment in
+      let staging = deployment.files.path + "/store/staging"
+      func folders() throws -> Set<String> {
+        let names = try FileManager.default.contentsOfDirectory(atPath: staging)
+        return Set(names.filter { !$0.hasSuffix(".lock") })
+      }
+      let killed = try await deployment.start("coordinator")
+      let first = try folders()
+      let living = try await deployment.start("coordinator")
+      let second = try folders().subtracting(first)
+      #expect(first.count == 1 && second.count == 1)
+      for name in first.union(second) {
+        _ = try #require(
+          FileManager.default.createFile(
+            atPath: "\(staging)/\(name)/half.parquet", contents: Data("half".utf8)))
+      }
+      await killed.kill9()
+      _ = try await deployment.start("query")
+      let after = try folders()
+      #expect(after.isDisjoint(with: first) && after.isSuperset(of: second))
+      for name in second {
+        #expect(FileManager.default.fileExists(atPath: "\(staging)/\(name)/half.parquet"))
+      }
+      #expect(living.isStarted)
     }
   }
 

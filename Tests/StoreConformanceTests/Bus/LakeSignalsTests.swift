@@ -117,6 +117,8 @@ import Testing
       var tenants: [TenantID] = []
       for number in 0..<3 { tenants.append(try await lab.makeTable(of: "tenant-\(number)").tenant) }
       var stream = second.subscribe().makeAsyncIterator()
+      // Two that wait become one: the first is taken before the second can come.
+      #expect(await heard(.missed, &stream))
       // As the commit's own function tells it, for as many tenants as do not fit.
       try await lab.backend.damage(
         """
@@ -125,7 +127,6 @@ import Testing
           || '(7, (SELECT array_agg(i) FROM generate_series(1, 2000) AS i),'
           || ' (SELECT array_agg(i) FROM generate_series(1, 2000) AS i))'; END $$
         """)
-      #expect(await heard(.missed, &stream))
       #expect(await heard(.missed, &stream))
     }
   }

@@ -127,13 +127,15 @@ extension SQLFunction {
         lease_ms = 0
       WHERE tenant_id IN (
         SELECT lease.tenant_id FROM duckmesh_consumer AS lease
-        WHERE lease.owner IS NOT NULL AND NOT \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant)
+        WHERE lease.owner IS NOT NULL
+          AND NOT \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant)
         ORDER BY lease.tenant_id FOR NO KEY UPDATE SKIP LOCKED);
       UPDATE duckmesh_table_lease SET epoch = epoch + 1, owner = NULL, leased_until = 0,
         lease_ms = 0
       WHERE table_id IN (
         SELECT lease.table_id FROM duckmesh_table_lease AS lease
-        WHERE lease.owner IS NOT NULL AND NOT \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant)
+        WHERE lease.owner IS NOT NULL
+          AND NOT \(isLive.name)(lease.owner, lease.leased_until, lease.lease_ms, instant)
         ORDER BY lease.table_id FOR NO KEY UPDATE SKIP LOCKED);
     END $$
     """)

@@ -23,10 +23,9 @@ extension SQLiteCatalog {
         // it if it has not begun, so what is read next is final.
         for fence in fences {
           guard let row = try ConsumerRow.read(fence.tenant, connection),
-            row.lease.owner == owner, row.lease.epoch == fence.epoch
+            let resolved = LeaseRules.resolved(row.lease, owner: owner, epoch: fence.epoch)
           else { continue }
-          try ConsumerRow.writeLease(
-            LeaseRules.fencedOff(row.lease), tenant: fence.tenant, connection)
+          try ConsumerRow.writeLease(resolved, tenant: fence.tenant, connection)
         }
         return try CommitRow.receipt(of: id, connection)
       }

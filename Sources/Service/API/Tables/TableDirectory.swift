@@ -18,8 +18,8 @@ struct DirectoryTable: Sendable {
 /// Tenants and tables by name, remembered: ingest looks them up on every request.
 ///
 /// A hit may be out of date: the publishing transaction checks incarnation and schema version and
-/// says so, and before a record is refused for not fitting the table is read again. A miss is always
-/// answered by the catalog, so a table just made by another process is found.
+/// says so, and before a record is refused for not fitting, the table is read again. A miss is
+/// always answered by the catalog, so a table just made by another process is found.
 final class TableDirectory: Sendable {
   private struct State {
     var tenants: [String: TenantRecord] = [:]
