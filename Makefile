@@ -21,13 +21,10 @@ test-race: ## Run the suites of the concurrent parts under the thread sanitizer 
 	swift test --sanitize=thread -Xswiftc -DDUCKMESH_RACE_CHECK --scratch-path .build/race \
 	  --filter '^($(race_suites))\.'
 
-# The long form of the test with real processes and faults: make torture SECONDS=1800 SEED=1
-SECONDS ?= 600
-
-torture: ## Torture real processes over a real PostgreSQL for SECONDS (600), from SEED or any
+torture: ## Torture real processes over a real PostgreSQL, SECONDS (600) long, from SEED (drawn)
 	@scripts/deps test
-	@DUCKMESH_TORTURE_SECONDS=$(SECONDS) $(if $(SEED),DUCKMESH_TORTURE_SEED=$(SEED)) \
-	  scripts/test --filter 'TortureTests'
+	@DUCKMESH_TORTURE_SECONDS=$(or $(SECONDS),600) DUCKMESH_TORTURE_SEED=$(SEED) \
+	  scripts/test --filter '^ServerTests\.TortureTests'
 
 simulate: ## Run simulated histories, HISTORIES of them (5000000), from SEED (drawn)
 	@scripts/deps test

@@ -166,7 +166,8 @@ let package = Package(
     tests(
       "CoordinatorTests",
       [
-        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore", "DuckDB",
+        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore",
+        "DuckDB",
         "Query", "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime",
         "Observability",
       ]),
