@@ -5,7 +5,7 @@ struct FaultSchedule {
   private var random: SeededGenerator
   /// Steps that have not had their turn in this round, so that each comes before any comes again.
   private var steps: [Fault.Kind] = []
-  /// Whether there is time for faults of more than a minute.
+  /// Whether there is time: for faults of more than a minute, and for a while between faults.
   private let hasLongPauses: Bool
   /// Part of a name; other faults are drawn and left out.
   private let only: String?
@@ -34,7 +34,7 @@ struct FaultSchedule {
   }
 
   private mutating func draw() -> Fault {
-    let pause = 50 + random.below(900)
+    let pause = 50 + random.below(hasLongPauses ? 900 : 300)
     let kind = drawKind()
     return Fault(
       pauseBeforeMs: pause, kind: kind, victim: Double(random.below(10_000)) / 10_000,
