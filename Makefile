@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race simulate lint notices clean help
+.PHONY: run build test test-race torture simulate lint notices clean help
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
 	@exec .build/release/duckmesh serve
@@ -20,6 +20,11 @@ test-race: ## Run the suites of the concurrent parts under the thread sanitizer 
 	@scripts/deps test
 	swift test --sanitize=thread -Xswiftc -DDUCKMESH_RACE_CHECK --scratch-path .build/race \
 	  --filter '^($(race_suites))\.'
+
+torture: ## Torture real processes over a real PostgreSQL, SECONDS (600) long, from SEED (drawn)
+	@scripts/deps test
+	@DUCKMESH_TORTURE_SECONDS=$(or $(SECONDS),600) DUCKMESH_TORTURE_SEED=$(SEED) \
+	  scripts/test --filter '^ServerTests\.TortureTests'
 
 simulate: ## Run simulated histories, HISTORIES of them (5000000), from SEED (drawn)
 	@scripts/deps test
