@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Runtime
+import TestSupport
 import Testing
 
 /// The embedded catalog put back from a backup.

@@ -20,7 +20,7 @@ import Testing
       // Under the running server the database is replaced by what the dump holds.
       try await database.restore()
       let tool = OperatorTool(server: server)
-      try await TestSupport.eventually("the server does not take the copy for its catalog") {
+      try await eventually("the server does not take the copy for its catalog") {
         let ready = try await server.client().get("/v1/ready")
         return ready.status == 503 && ready.text.contains("replaced by another copy")
       }
