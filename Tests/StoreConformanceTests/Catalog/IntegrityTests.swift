@@ -89,6 +89,9 @@ struct Damage: Sendable, CustomTestStringConvertible {
       "the ledger accounts for every token up to the watermark",
       "UPDATE duckmesh_ledger SET no_operation = no_operation + 1"),
     Damage(
+      "void tokens lie apart, and wholly on one side of the watermark",
+      "INSERT INTO duckmesh_void SELECT tenant_id, 3, 5, 1, 1 FROM duckmesh_head"),
+    Damage(
       "the totals are what the ledger adds up to",
       "UPDATE duckmesh_consumer SET superseded = superseded + 1"),
     Damage(

@@ -22,7 +22,7 @@ import Testing
     let status = try await PostgreSQLMigrator(options: options).status()
     #expect(status.map(\.state) == [.applied])
     #expect(try await number("SELECT count(*) FROM ducklake_snapshot", options) == 1)
-    #expect(try await number("SELECT count(*) FROM duckmesh_meta", options) == 1)
+    #expect(try await number("SELECT count(*) FROM duckmesh_meta", options) == 2)
   }
 
   @Test func whatWasMigratedCanBeTakenBackAndMadeAgain() async throws {

@@ -125,7 +125,7 @@ private struct CatalogRule: Sendable {
             AND k.token BETWEEN v.first_token AND v.last_token)
         """),
     CatalogRule(
-      text: "segments follow the watermark up to the head, with void tokens alone in between",
+      text: "segments follow the watermark without a gap up to the head",
       query: """
         SELECT c.tenant_id FROM duckmesh_consumer c JOIN duckmesh_head h USING (tenant_id)
         WHERE h.head > c.watermark AND h.head IS NOT (SELECT max(s.last_token) FROM (
