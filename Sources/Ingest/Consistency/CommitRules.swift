@@ -25,8 +25,8 @@ package struct TenantFence: Sendable, Equatable {
 
 /// What became of one table's events in one commit.
 ///
-/// The counts together are the events of that table with tokens in `fence.from + 1 … fence.to`; void
-/// tokens have none.
+/// The counts together are the events of that table with tokens in `fence.from + 1 … fence.to`;
+/// void tokens have none.
 package struct LedgerCounts: Sendable, Equatable {
   package var inserted: Int64
   package var superseded: Int64

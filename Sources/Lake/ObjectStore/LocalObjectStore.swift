@@ -4,9 +4,10 @@ import Runtime
 
 /// Objects as files below one folder of this machine.
 ///
-/// `lake/` holds the objects; `staging/`, beside it and on the same file system, the files that are
-/// being written, so that making one an object is one rename; `records/` the records. The folder may be one that several
-/// machines share; then each process has a staging folder of its own.
+/// `lake/` holds the objects; `staging/`, beside it and on the same file system, the files that
+/// are being written, so that making one an object is one rename; `records/` the records. The
+/// folder may be one that several machines share; then each process has a staging folder of its
+/// own.
 package struct LocalObjectStore: ObjectStore {
   private let lakeFolder: String
   private let stagingFolder: String

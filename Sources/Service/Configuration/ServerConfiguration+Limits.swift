@@ -91,7 +91,7 @@ extension ServerConfiguration {
         DUCKMESH_QUERY_KILL_GRACE_MS
         """)
     }
-    // A window that the grace outlasts would promise less than what holds: one of the two is a slip.
+    // A window that the grace outlasts promises less than what holds: one of the two is a slip.
     let (window, grace) = (
       limits.maintenance.backupWindowSeconds, limits.maintenance.deletionGraceSeconds
     )

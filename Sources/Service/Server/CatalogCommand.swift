@@ -8,7 +8,8 @@ import ObjectStore
 import Observability
 import Runtime
 
-/// `duckmesh catalog status|adopt`: whether the catalog is the lake's, and making a restored one so.
+/// `duckmesh catalog status|adopt`: whether the catalog is the lake's, and making a restored one
+/// so.
 enum CatalogCommand {
   private struct Options {
     var isAdoption = false
