@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race torture simulate lint notices clean help
+.PHONY: run build test test-race torture simulate restore-drill lint notices clean help
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
 	@exec .build/release/duckmesh serve
@@ -30,6 +30,10 @@ simulate: ## Run simulated histories, HISTORIES of them (5000000), from SEED (dr
 	@scripts/deps test
 	@DUCKMESH_TEST_HISTORIES=$(or $(HISTORIES),5000000) DUCKMESH_TEST_SEED=$(SEED) \
 	  scripts/test --filter '^SimulationTests\.SimulatedHistoryTests'
+
+restore-drill: ## Put catalogs back from backups and adopt them, over SQLite and a real PostgreSQL
+	@scripts/deps test
+	@scripts/test --filter '^ServerTests\.(RestoreTests|RestoredDatabaseTests)'
 
 lint: ## Check the format of the Swift sources and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Package.swift

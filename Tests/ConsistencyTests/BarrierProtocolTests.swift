@@ -36,4 +36,25 @@ import Testing
     #expect(strict.readDeadLetter(isOne: true) == .fail(.deadLettered))
     #expect(strict.readDeadLetter(isOne: false) == .answer)
   }
+
+  @Test func aVoidTokenIsToldAtOnceWhetherTheWatermarkHasPassedItOrNot() {
+    let voids = VoidRanges([
+      VoidRanges.Range(first: VisibilityToken(4), last: VisibilityToken(9))
+    ])
+    for (token, watermark) in [(4, 3), (9, 3), (4, 9), (9, 12)] {
+      let flow = BarrierProtocol(token: VisibilityToken(Int64(token)), allowsDeadLetters: true)
+      #expect(
+        flow.readProgress(
+          head: VisibilityToken(12), watermark: VisibilityToken(Int64(watermark)), voids: voids)
+          == .fail(.tokenVoid))
+    }
+    let kept = BarrierProtocol(token: VisibilityToken(3), allowsDeadLetters: true)
+    #expect(
+      kept.readProgress(head: VisibilityToken(12), watermark: VisibilityToken(2), voids: voids)
+        == .wait)
+    let next = BarrierProtocol(token: VisibilityToken(10), allowsDeadLetters: true)
+    #expect(
+      next.readProgress(head: VisibilityToken(12), watermark: VisibilityToken(12), voids: voids)
+        == .answer)
+  }
 }
