@@ -1,0 +1,29 @@
+"""A client that posts an exact number of batches to DuckMesh over one connection."""
+
+import http.client
+
+from bench import rows
+from bench.workers import frame
+
+
+def connect(config):
+    connection = http.client.HTTPConnection("127.0.0.1", config["port"], timeout=120)
+    bodies = [body.encode() for body in rows.batch_bodies(config["batch"])]
+    placeholder = rows.PLACEHOLDER.encode()
+    headers = {"Content-Type": "application/json", "X-Tenant-ID": config["tenant"]}
+    connection.connect()
+
+    def step(prefix, number):
+        body = bodies[number % len(bodies)].replace(placeholder, prefix.encode())
+        connection.request("POST", f"/v1/ingest/{config['table']}", body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{response.status} {answer[:200]!r}")
+        return config["batch"]
+
+    return step
+
+
+if __name__ == "__main__":
+    frame.run(connect)
