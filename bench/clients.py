@@ -3,8 +3,7 @@
 import json
 import os
 import select
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench import processes
 from bench.samples import latencies
@@ -43,7 +42,12 @@ class Loaded:
     latency_ms: dict
     generator_cpu_seconds: float
     errors: int = 0
-    details: dict = field(default_factory=dict)
+    first_error: str | None = None
+    # What the clients wrote and held themselves: of interest where they are the engine.
+    written_bytes: int = 0
+    peak_memory_bytes: int = 0
+    # How late an open loop was itself in sending what was due.
+    lateness_ms: dict | None = None
 
 
 def environment(duckdb=None):
@@ -86,7 +90,6 @@ def run_clients(module, configs, seconds, duckdb=None, log=None):
             line = read_line(worker)
             if line != "ready":
                 raise RuntimeError(f"{module}: {line}")
-        began = time.perf_counter()
         for worker in workers:
             tell(worker, "go")
         answers = [json.loads(read_line(worker, seconds + 300)) for worker in workers]
@@ -98,6 +101,7 @@ def run_clients(module, configs, seconds, duckdb=None, log=None):
         for worker in workers:
             processes.stop(worker)
     samples = [sample for answer in answers for sample in answer["latencies_ms"]]
+    lateness = [sample for answer in answers for sample in answer.get("lateness_ms", ())]
     return Loaded(
         acknowledged=sum(answer["acknowledged"] for answer in answers),
         sent=sum(answer["sent"] for answer in answers),
@@ -106,6 +110,9 @@ def run_clients(module, configs, seconds, duckdb=None, log=None):
         # Without what the clients used to start and to render their bodies.
         generator_cpu_seconds=sum(answer["cpu_seconds"] for answer in answers),
         errors=sum(answer["errors"] for answer in answers),
-        details={"spawned_at": began, "first_error": next(
-            (answer["first_error"] for answer in answers if answer["first_error"]), None)},
+        written_bytes=sum(answer["written_bytes"] for answer in answers),
+        peak_memory_bytes=sum(answer["peak_rss_bytes"] for answer in answers),
+        lateness_ms=latencies(lateness) if lateness else None,
+        first_error=next(
+            (answer["first_error"] for answer in answers if answer["first_error"]), None),
     )

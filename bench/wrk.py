@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 from bench import processes, rows
 from bench.clients import Loaded
@@ -66,5 +65,4 @@ def run(folder, port, load, run_number):
         | {"count": result["requests"]},
         generator_cpu_seconds=cpu,
         errors=refused + result["socket_errors"],
-        details={"ended_at": time.perf_counter()},
     )

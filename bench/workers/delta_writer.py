@@ -4,18 +4,27 @@ from bench import rows
 from bench.workers import duckdb_modules, frame
 
 
-def connect(config):
+def selection(connection, number, prefix):
+    """A batch as an Arrow table; Delta has no type for UUIDs."""
     from arro3.core import Table
+
+    selected = duckdb_modules.staged_rows(number, prefix)
+    return Table(connection.sql(
+        f"SELECT event_id::VARCHAR AS event_id, * EXCLUDE (event_id) FROM ({selected})"))
+
+
+def connect(config):
     from deltalake import write_deltalake
 
     connection = duckdb_modules.connect(threads=1)
     batch = config["batch"]
     duckdb_modules.stage(connection, batch)
 
+    if config.get("empty"):
+        write_deltalake(config["path"], selection(connection, -1, rows.prefix(0, 0, 0)))
+
     def step(prefix, number):
-        selected = duckdb_modules.staged_rows(number % (rows.POOL // batch), prefix)
-        data = Table(connection.sql(
-            f"SELECT event_id::VARCHAR AS event_id, * EXCLUDE (event_id) FROM ({selected})"))
+        data = selection(connection, number % (rows.POOL // batch), prefix)
         write_deltalake(config["path"], data, mode="append")
         return batch
 

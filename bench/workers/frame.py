@@ -13,6 +13,11 @@ def cpu_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
+def written_bytes():
+    with open("/proc/self/io") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("write_bytes:"))
+
+
 def run(connect):
     """Runs a worker. `connect(config)` returns `step(prefix, number)`.
 
@@ -27,7 +32,7 @@ def run(connect):
     acknowledged = sent = errors = number = 0
     first_error = None
     taken = []
-    cpu_before = cpu_seconds()
+    cpu_before, written_before = cpu_seconds(), written_bytes()
     counter = rows.start_counter()
     began = time.perf_counter()
     deadline = began + config["seconds"]
@@ -49,7 +54,10 @@ def run(connect):
         "sent": sent,
         "seconds": time.perf_counter() - began,
         "cpu_seconds": cpu_seconds() - cpu_before,
-        "latencies_ms": taken,
+        "written_bytes": written_bytes() - written_before,
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        # A step that pauses between writes keeps its own times.
+        "latencies_ms": getattr(step, "taken", taken),
         "errors": errors,
         "first_error": first_error,
     }), flush=True)
