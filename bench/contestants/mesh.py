@@ -40,6 +40,19 @@ class Client:
     def json(self, *arguments, **options):
         return json.loads(self.request(*arguments, **options))
 
+    def connect(self):
+        self._connection.connect()
+
+    def post(self, path, body, tenant, accept):
+        """Sends prepared JSON text and reads the answer to its end without looking at it."""
+        self._connection.request("POST", path, body, {
+            "X-Tenant-ID": tenant, "Content-Type": "application/json", "Accept": accept})
+        response = self._connection.getresponse()
+        if response.status != 200:
+            raise RuntimeError(f"{path}: {response.status} {response.read()[:500]!r}")
+        while response.read(1 << 20):
+            pass
+
     def query(self, sql, tenant=TENANT, **options):
         options.setdefault("timeout_ms", 300_000)
         return self.json("POST", "/v1/query", {"sql": sql, **options}, tenant)

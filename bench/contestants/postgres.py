@@ -139,17 +139,17 @@ class Postgres(Contestant):
     def query(self, table, make_sql):
         return self._cluster.rows("bench", make_sql(table))
 
-    def load(self, load):
+    def load(self, load, rate=None):
         if load.batch == 1:
-            return self._pgbench(load)
+            return self._pgbench(load, rate)
         run = next_run()
         return run_clients("postgres_writer", [
             {"dsn": self._cluster.dsn("bench"), "table": load.table, "batch": load.batch,
              "method": load.method, "client": client, "run": run, "seconds": load.seconds}
             for client in range(load.clients)], load.seconds, log=self.path("clients.log"))
 
-    def _pgbench(self, load):
-        """Prepared single-row INSERTs. The key is put together by the server from a number that
+    def _pgbench(self, load, rate):
+        """Prepared single-row INSERTs, at a fixed offered rate if there is one. The key is put together by the server from a number that
         each client counts up, which costs it about a microsecond."""
         run = next_run()
         scripts = []
@@ -170,7 +170,8 @@ class Postgres(Contestant):
             [program("pgbench"), "-n", "-M", "prepared", "-h", "127.0.0.1", "-p",
              str(self._cluster.port), "-U", "postgres", "-c", str(load.clients),
              "-j", str(min(2, load.clients)), "-T", str(max(1, round(load.seconds))),
-             "-D", "sequence=0", "-l", "--log-prefix", self.path("pgbench-log"), *scripts, "bench"],
+             "-D", "sequence=0", "-l", "--log-prefix", self.path("pgbench-log"),
+             *(["--rate", str(rate)] if rate else []), *scripts, "bench"],
             log=log)
         cpu = processes.wait(process, load.seconds + 120)
         with open(log) as file:
