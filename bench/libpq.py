@@ -22,6 +22,7 @@ def _library():
             ("PQclear", None, [pointer]), ("PQntuples", number, [pointer]),
             ("PQnfields", number, [pointer]), ("PQgetResult", pointer, [pointer]),
             ("PQgetvalue", text, [pointer, number, number]),
+            ("PQgetisnull", number, [pointer, number, number]),
             ("PQputCopyData", number, [pointer, text, number]),
             ("PQputCopyEnd", number, [pointer, text]),
         ):
@@ -42,7 +43,7 @@ class Connection:
         self._library.PQfinish(self._handle)
 
     def execute(self, statement):
-        """Runs one statement, bytes in UTF-8; returns its rows as lists of texts."""
+        """Runs one statement, bytes in UTF-8; its rows as lists of texts and None."""
         return self._answer(self._library.PQexec(self._handle, statement), _COMMAND_OK, _TUPLES_OK)
 
     def copy(self, statement, data):
@@ -60,12 +61,15 @@ class Connection:
             if self._library.PQresultStatus(result) not in expected:
                 raise PostgresError(self._message())
             columns = range(self._library.PQnfields(result))
-            return [
-                [self._library.PQgetvalue(result, line, column).decode() for column in columns]
-                for line in range(self._library.PQntuples(result))
-            ]
+            return [[self._cell(result, line, column) for column in columns]
+                    for line in range(self._library.PQntuples(result))]
         finally:
             self._library.PQclear(result)
+
+    def _cell(self, result, line, column):
+        if self._library.PQgetisnull(result, line, column):
+            return None
+        return self._library.PQgetvalue(result, line, column).decode()
 
     def _message(self):
         return self._library.PQerrorMessage(self._handle).decode().strip()

@@ -58,7 +58,7 @@ def make_pool():
             "duration_ms": generator.randrange(1, 40_000) / 4,
             "amount_cents": generator.randrange(0, 1_000_000),
             "is_mobile": generator.random() < 0.6,
-            "referrer": f"https://www.example.org/{section}?campaign=c{generator.randrange(900)}",
+            "referrer": f"https://example.org/{section}?campaign=c{generator.randrange(900)}",
         })
     return rows
 

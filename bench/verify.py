@@ -51,8 +51,10 @@ def cents(value):
     """A decimal of two digits, however it is written, in hundredths."""
     whole, _, fraction = str(value).partition(".")
     if len(fraction) > 2 and fraction[2:].strip("0"):
-        # A float's rest, where a system answers decimals as floats.
-        return round(float(value) * 100)
+        # A float's rest, where a system answers decimals as floats; else no such amount was sent.
+        hundredths = float(value) * 100
+        nearest = round(hundredths)
+        return nearest if abs(hundredths - nearest) <= 1e-9 * max(1, nearest) else hundredths
     return int(whole) * 100 + int((fraction + "00")[:2])
 
 
