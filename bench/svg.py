@@ -5,6 +5,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 80, 20, 50, 50
+MAX_LABELS = 12
 # Distinct also to people who do not see all colours; the legend names them.
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555"]
 
@@ -19,7 +20,8 @@ def plot(title, x_title, y_title, series):
     scale = Scale([value for value in heights if value > 0] or [1])
     place = dict(zip(xs, _positions(xs, numeric)))
     parts = [_head(title, x_title, y_title)]
-    parts += [_text(place[x], HEIGHT - BOTTOM + 18, _label(x), "middle") for x in xs]
+    labelled = xs[:: 1 + len(xs) // MAX_LABELS]
+    parts += [_text(place[x], HEIGHT - BOTTOM + 18, _label(x), "middle") for x in labelled]
     for tick in scale.ticks():
         y = scale.y(tick)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')

@@ -162,13 +162,15 @@ class Mesh(Contestant):
         tenant, name = table
         return self.client.query(make_sql(name), tenant, row_limit=100_000)["rows"]
 
-    def snapshot(self, tenant=TENANT):
-        newest = self.client.json("GET", "/v1/snapshots?limit=1", tenant=tenant)["snapshots"][0]
-        return newest["snapshot_id"]
+    def newest_snapshot(self, tenant, client):
+        return client.json("GET", "/v1/snapshots?limit=1", tenant=tenant)["snapshots"][0]
 
-    def live_file_count(self, table, tenant=TENANT):
-        found = self.client.json("GET", f"/v1/snapshots/{self.snapshot(tenant)}", tenant=tenant)
-        return next(entry["files"] for entry in found["tables"] if entry["table_name"] == table)
+    def snapshot(self, tenant=TENANT):
+        return self.newest_snapshot(tenant, self.client)["snapshot_id"]
+
+    def live_file_count(self, table, tenant=TENANT, client=None):
+        newest = self.newest_snapshot(tenant, client or self.client)
+        return next(entry["files"] for entry in newest["tables"] if entry["table_name"] == table)
 
     def catalog_rows(self, sql):
         """Rows of the catalog, read beside the server."""

@@ -9,11 +9,12 @@ from bench.contestants.lakes import WorkerReader
 from bench.contestants.mesh import Client, Mesh, MeshOverPostgres, TENANT
 from bench.questions.latency import collect, spreads
 from bench.questions.question import Question
-from bench.rows import COUNTRIES
+from bench.rows import COLUMNS, COUNTRIES
 from bench.samples import median, percentile
 
 RAW_THREADS = 2
 TABLE = "events"
+RAW_COLUMNS = {TABLE: [name for name, _ in COLUMNS], "countries": ["country", "region"]}
 # Name, SQL, whether it scans (the target's ratio is about scans).
 QUERIES = [
     ("constant", "SELECT 1 AS one", False),
@@ -67,14 +68,16 @@ def settle(mesh):
         counts = found
 
 
-def raw_duckdb(mesh, threads=RAW_THREADS, tables=(TABLE, "countries"), duckdb="2.0.0"):
+def raw_duckdb(mesh, tables=(TABLE, "countries")):
     """Plain DuckDB with views over the files that the newest snapshot reads."""
     views = []
     for table in tables:
         files = ", ".join(f"'{path}'" for path in mesh.live_files(table))
-        views.append(f"CREATE VIEW {table} AS SELECT * FROM read_parquet([{files}])")
+        # Merged files hold columns of the lake's own beside the table's.
+        columns = ", ".join(RAW_COLUMNS[table])
+        views.append(f"CREATE VIEW {table} AS SELECT {columns} FROM read_parquet([{files}])")
     return WorkerReader({
-        "settings": {"threads": threads}, "prepare": views}, duckdb, mesh.path("raw.log"))
+        "settings": {"threads": RAW_THREADS}, "prepare": views}, "2.0.0", mesh.path("raw.log"))
 
 
 def timed(port, sql, repeat, clients=1, accept="application/json", row_limit=None):
@@ -158,14 +161,14 @@ def compare_large(bench, mesh, raw, rows, points):
             "overhead_ms": mesh_ms - raw_ms})
 
 
-COLUMNS = [("DuckMesh ms", "mesh_ms"), ("DuckDB ms", "raw_ms"), ("ratio", "ratio"),
+METRICS = [("DuckMesh ms", "mesh_ms"), ("DuckDB ms", "raw_ms"), ("ratio", "ratio"),
            ("difference ms", "overhead_ms"), ("DuckMesh p95", "mesh_p95_ms"),
            ("DuckDB p95", "raw_p95_ms"), ("DuckMesh queries/s", "mesh_per_s"),
            ("DuckDB queries/s", "raw_per_s")]
 
 
 def lines(points):
-    return [[name, count] + [metrics.get(metric, "") for _, metric in COLUMNS]
+    return [[name, count] + [metrics.get(metric, "") for _, metric in METRICS]
             for name, by_count in points.items() for count, metrics in by_count.items()]
 
 
@@ -193,7 +196,7 @@ def queries(bench):
             mesh.clear()
         found = spreads(points)
         tables.append({"caption": f"{kind.title}, {rows:,} rows in {files} files",
-                       "columns": ["query", "clients"] + [title for title, _ in COLUMNS],
+                       "columns": ["query", "clients"] + [title for title, _ in METRICS],
                        "rows": lines(found)})
         for name, _, is_scan in asked:
             if is_scan:
