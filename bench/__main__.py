@@ -37,7 +37,8 @@ def chosen(names):
     known = {"all"} | {name for entry in QUESTIONS for name in (entry.name, entry.group)}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise SystemExit(f"bench: unknown {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        raise SystemExit(
+            f"bench: unknown {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     return [entry for entry in QUESTIONS
             if "all" in names or entry.name in names or entry.group in names]
 

@@ -40,7 +40,7 @@ SECTIONS = ["shoes", "books", "garden", "audio", "kitchen", "toys", "office", "t
 
 
 def make_pool():
-    """The POOL rows without their keys, as dictionaries in the order of COLUMNS; always the same."""
+    """The POOL rows without keys, as dictionaries in the order of COLUMNS; always the same."""
     generator = random.Random(20_260_501)
     rows = []
     for item in range(POOL):

@@ -3,12 +3,15 @@
 import glob
 import os
 import re
+import signal
 import subprocess
+import time
 
 from bench import processes, rows
 from bench.clients import Loaded, run_clients
 from bench.contestants.contestant import Contestant, log_tail, next_run
 from bench.libpq import Connection
+from bench.samples import latencies
 
 # pgbench takes at most 128 scripts; each holds one row of the pool.
 SCRIPTS = 100
@@ -27,8 +30,7 @@ SETTINGS = {
 
 
 def program(name):
-    (folder,) = glob.glob("/usr/lib/postgresql/15/bin") or [""]
-    return os.path.join(folder, name)
+    return os.path.join("/usr/lib/postgresql/15/bin", name)
 
 
 def _as_server_user(arguments):
@@ -84,8 +86,7 @@ class Cluster:
                 return
             if self._process.poll() is not None:
                 break
-            # pg_isready itself takes some milliseconds.
-            processes.time.sleep(0.02)
+            time.sleep(0.02)
         raise RuntimeError(f"PostgreSQL: {log_tail(os.path.join(self._folder, 'log'))}")
 
     def stop(self):
@@ -94,7 +95,7 @@ class Cluster:
         self._connections = {}
         if self._process:
             # Fast shutdown: sessions are ended, what is committed is written.
-            processes.stop(self._process, stop_signal=processes.signal.SIGINT)
+            processes.stop(self._process, stop_signal=signal.SIGINT)
             self._process = None
 
     def dsn(self, database):
@@ -149,8 +150,11 @@ class Postgres(Contestant):
             for client in range(load.clients)], load.seconds, log=self.path("clients.log"))
 
     def _pgbench(self, load, rate):
-        """Prepared single-row INSERTs, at a fixed offered rate if there is one. The key is put together by the server from a number that
-        each client counts up, which costs it about a microsecond."""
+        """Prepared single-row INSERTs, at a fixed offered rate if there is one.
+
+        The key is put together by the server from a number that each client counts up, which costs
+        it about a microsecond.
+        """
         run = next_run()
         scripts = []
         for number in range(SCRIPTS):
@@ -186,8 +190,6 @@ class Postgres(Contestant):
             latency_ms=self._logged_latencies(), generator_cpu_seconds=cpu)
 
     def _logged_latencies(self):
-        from bench.samples import latencies
-
         taken = []
         for path in glob.glob(self.path("pgbench-log*")):
             with open(path) as log:

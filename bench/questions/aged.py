@@ -8,7 +8,7 @@ from bench.clients import Load
 from bench.contestants.mesh import Client, Mesh, MeshOverPostgres, TENANT
 from bench.questions.latency import collect, spreads
 from bench.questions.queries import (
-    QUERIES, TABLE, point_query, raw_duckdb, same_answer, settle, timed)
+    QUERIES, TABLE, point_query, raw_duckdb, settle, timed)
 from bench.questions.question import Question
 from bench.samples import median
 from bench.verify import checksum_query
@@ -162,7 +162,8 @@ def aged(bench):
         "about": (
             "A table aged by single events over 64 connections at full speed, first until the"
             " events are there, then with `wait_for_visibility` until the commits are made, which"
-            " is what makes the most small files; the queries follow at once. The ideal table holds the same rows (checked), loaded in batches of 10,000"
+            " is what makes the most small files; the queries follow at once. The ideal table"
+            " holds the same rows (checked), loaded in batches of 10,000"
             " in the order of their keys and merged until nothing is left to merge."),
         "tables": tables, "plots": plots, "figures": figures,
     }

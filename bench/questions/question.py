@@ -24,7 +24,8 @@ class Bench:
 
     def say(self, text):
         elapsed = time.monotonic() - self.began
-        print(f"[{int(elapsed // 60):3}:{int(elapsed % 60):02}] {text}", file=sys.stderr, flush=True)
+        clock = f"{int(elapsed // 60):3}:{int(elapsed % 60):02}"
+        print(f"[{clock}] {text}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
