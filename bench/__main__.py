@@ -18,7 +18,7 @@ from bench import machine, report
 from bench.clients import ROOT
 from bench.contestants.lakes import Delta, DuckLake, Quack
 from bench.contestants.mesh import PROGRAM, Mesh, MeshOverPostgres
-from bench.contestants.postgres import Postgres, program
+from bench.contestants.postgres import RUN_FOLDER, Postgres, program
 from bench.processes import stop_all
 from bench.questions import aged, growth, ingest, latency, queries, visible
 from bench.questions.question import Bench
@@ -100,7 +100,7 @@ def main(arguments):
     names = ", ".join(entry.name for entry in questions)
     print(f"bench: {names}; about {minutes:.0f} minutes in all", file=sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    folder = tempfile.mkdtemp(prefix="duckmesh-bench-", dir=os.environ.get("BENCH_DIR"))
+    folder = tempfile.mkdtemp(prefix=RUN_FOLDER, dir=os.environ.get("BENCH_DIR"))
     began = time.monotonic()
     try:
         results, path = measure(questions, folder, quick)

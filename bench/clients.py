@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import subprocess
 from dataclasses import dataclass
 
 from bench import processes
@@ -62,7 +63,8 @@ def start_worker(module, config, duckdb=None, log=None):
     try:
         return processes.start(
             [PYTHON, "-m", f"bench.workers.{module}", json.dumps(config)],
-            stdin=-1, stdout=-1, stderr=error, text=True, env=environment(duckdb), cwd=ROOT)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=error, text=True,
+            env=environment(duckdb), cwd=ROOT)
     finally:
         if error:
             error.close()

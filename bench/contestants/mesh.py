@@ -20,7 +20,7 @@ TENANT = "bench-0000"
 class Client:
     """One connection to a server; each request raises unless it is answered as expected."""
 
-    def __init__(self, port, timeout=120):
+    def __init__(self, port, timeout=310):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
     def request(self, method, path, body=None, tenant=TENANT, expected=(200,), accept=None):

@@ -15,6 +15,7 @@ from bench.samples import latencies
 
 # pgbench takes at most 128 scripts; each holds one row of the pool.
 SCRIPTS = 100
+RUN_FOLDER = "duckmesh-bench-"
 SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
@@ -72,9 +73,9 @@ class Cluster:
         self._wait_until_ready()
 
     def _open_folders(self):
-        """Lets the server's user pass through the folders above its own."""
+        """Lets the server's user pass through this run's folders above its own."""
         folder = os.path.dirname(self._folder)
-        while folder != "/" and os.stat(folder).st_uid == os.geteuid():
+        while RUN_FOLDER in folder:
             os.chmod(folder, os.stat(folder).st_mode | 0o011)
             folder = os.path.dirname(folder)
 

@@ -70,7 +70,8 @@ def settle(mesh):
 
 def raw_duckdb(mesh, tables=(TABLE, "countries")):
     """Plain DuckDB with views over the files that the newest snapshot reads."""
-    views = []
+    # Files never change under one name, so the cache is safe; DuckMesh's workers have it too.
+    views = ["SET parquet_metadata_cache = true"]
     for table in tables:
         files = ", ".join(f"'{path}'" for path in mesh.live_files(table))
         # Merged files hold columns of the lake's own beside the table's.
@@ -87,7 +88,7 @@ def timed(port, sql, repeat, clients=1, accept="application/json", row_limit=Non
     taken, failures = [], []
 
     def work():
-        client = Client(port, timeout=310)
+        client = Client(port)
         try:
             client.connect()
             for _ in range(repeat):
@@ -124,8 +125,7 @@ def _close(left, right):
     try:
         return abs(float(left) - float(right)) <= 1e-9 * max(1.0, abs(float(right)))
     except ValueError:
-        # Truth values and times are spelt differently; their columns are compared by verify.py.
-        return left.lower() == right.lower() or left[:10] == right[:10]
+        return False
 
 
 def compare(bench, mesh, raw, queries, points, clients=(1,)):
@@ -201,7 +201,7 @@ def queries(bench):
         for name, _, is_scan in asked:
             if is_scan:
                 figures[f"query.{kind.name}.{name}.beyond"] = found[name][1]["beyond_target_ms"]
-        figures[f"query.{kind.name}.fixed"] = found["constant"][1]["overhead_ms"]
+        figures[f"query.{kind.name}.fixed"] = found["count"][1]["overhead_ms"]
         plots.append({
             "name": f"queries-{kind.name}", "title": f"{kind.title}: time by query, one client",
             "x": "query", "y": "ms", "series": {
