@@ -85,7 +85,7 @@ def summary(results):
     for target in TARGETS:
         text, bound, measured, verdict = judged(target, found)
         if measured != "–":
-            print(f"{verdict.replace('*', ''):12.60} {measured:>12} ({bound})  {text}")
+            print(f"{'met' if verdict == 'met' else 'NOT MET':8}{measured:>12}  {bound:12}{text}")
 
 
 def main(arguments):

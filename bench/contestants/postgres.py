@@ -35,10 +35,11 @@ def program(name):
 
 
 def _as_server_user(arguments):
-    """PostgreSQL refuses to run as root."""
+    """PostgreSQL refuses to run as root. A change of user would undo the death signal."""
     if os.geteuid() != 0:
         return arguments
-    return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"] + arguments
+    return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups",
+            "--pdeathsig", "INT"] + arguments
 
 
 class Cluster:
