@@ -26,6 +26,7 @@ from bench.targets import TARGETS, judged
 from bench.verify import VerificationFailed
 
 CONTESTANTS = [Mesh, MeshOverPostgres, Postgres, DuckLake, Quack, Delta]
+PEERS = ["duckdb-extension-ducklake", "duckdb-extension-quack", "deltalake", "duckdb"]
 QUESTIONS = [
     question for module in (ingest, latency, visible, queries, growth, aged)
     for question in module.QUESTIONS]
@@ -43,7 +44,19 @@ def chosen(names):
             if "all" in names or entry.name in names or entry.group in names]
 
 
+def pinned():
+    """Versions of the peers' packages by name, as scripts/deps installs them."""
+    found = {}
+    for name in ("oracle", "bench"):
+        with open(os.path.join(ROOT, "scripts", "pins", f"{name}.txt")) as file:
+            entries = [line.split()[0] for line in file if "==" in line]
+        found.update(entry.split("==") for entry in entries)
+    return found
+
+
 def versions():
+    pins = pinned()
+
     def line(*arguments):
         answer = subprocess.run(arguments, capture_output=True, text=True, cwd=ROOT)
         return (answer.stdout + answer.stderr).strip().split("\n")[0]
@@ -52,9 +65,7 @@ def versions():
         "DuckMesh": f"{line(PROGRAM, '--version')}, commit {line('git', 'rev-parse', 'HEAD')[:12]}"
         + (", with uncommitted changes" if line("git", "status", "--porcelain") else ""),
         "PostgreSQL": line(program("postgres"), "--version"),
-        "DuckLake, Quack": "extensions for DuckDB 1.5.5",
-        "deltalake": "1.6.6",
-        "plain DuckDB": "2.0.0",
+        **{name: pins[name] for name in PEERS},
         "wrk": line("wrk", "--version"),
         "Python": sys.version.split()[0],
     }

@@ -88,7 +88,8 @@ def write(results):
     for question in results["questions"].values():
         for drawn in question["plots"]:
             with open(os.path.join(PLOTS, drawn["name"] + ".svg"), "w") as file:
-                file.write(plot(drawn["title"], drawn["x"], drawn["y"], drawn["series"]))
+                file.write(plot(drawn["title"], drawn["x"], drawn["y"], drawn["series"],
+                                drawn.get("linear", False)))
     with open(PAGE) as file:
         page = file.read()
     with open(PAGE, "w") as file:

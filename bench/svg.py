@@ -1,24 +1,26 @@
-"""Plots as SVG: lines over a logarithmic axis of numbers, or bars over names."""
+"""Plots as SVG: lines over an axis of numbers, or dots over names; values are logarithmic."""
 
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 80, 20, 50, 50
+WIDTH, HEIGHT = 920, 400
+# The legend stands in the right margin.
+LEFT, RIGHT, TOP, BOTTOM = 80, 240, 50, 50
+MAX_DOTS = 40
 MAX_LABELS = 12
 # Distinct also to people who do not see all colours; the legend names them.
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555"]
 
 
-def plot(title, x_title, y_title, series):
-    """`series` is {name: [(x, median, least, greatest)]}; returns the text of an SVG file."""
+def plot(title, x_title, y_title, series, linear=False):
+    """The text of an SVG file; `series` is {name: [(x, median, least, greatest)]}."""
     xs = list(dict.fromkeys(x for points in series.values() for x, *_ in points))
     numeric = all(isinstance(x, (int, float)) for x in xs)
     if numeric:
         xs.sort()
     heights = [value for points in series.values() for _, *values in points for value in values]
     scale = Scale([value for value in heights if value > 0] or [1])
-    place = dict(zip(xs, _positions(xs, numeric)))
+    place = dict(zip(xs, _positions(xs, numeric, linear)))
     parts = [_head(title, x_title, y_title)]
     labelled = xs[:: 1 + len(xs) // MAX_LABELS]
     parts += [_text(place[x], HEIGHT - BOTTOM + 18, _label(x), "middle") for x in labelled]
@@ -33,8 +35,9 @@ def plot(title, x_title, y_title, series):
                  for x, *values in points]
         parts.append(_series(drawn, colour, numeric))
         y = TOP + 8 + 16 * number
-        parts.append(f'<rect x="{LEFT + 12}" y="{y}" width="12" height="4" fill="{colour}"/>')
-        parts.append(_text(LEFT + 30, y + 6, name, "start"))
+        x = WIDTH - RIGHT + 12
+        parts.append(f'<rect x="{x}" y="{y}" width="12" height="4" fill="{colour}"/>')
+        parts.append(_text(x + 18, y + 6, name, "start"))
     return "\n".join(parts) + "\n</svg>\n"
 
 
@@ -56,13 +59,14 @@ class Scale:
         return round(HEIGHT - BOTTOM - min(1, max(0, share)) * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def _positions(xs, numeric):
+def _positions(xs, numeric, linear):
     width = WIDTH - LEFT - RIGHT - 60
     if not numeric or len(xs) == 1 or min(xs) <= 0:
         step = width / max(1, len(xs) - 1)
         return [LEFT + 30 + step * number for number in range(len(xs))]
-    low, high = math.log10(xs[0]), math.log10(xs[-1])
-    return [round(LEFT + 30 + width * (math.log10(x) - low) / (high - low), 1) for x in xs]
+    along = [x if linear else math.log10(x) for x in xs]
+    low, high = along[0], along[-1]
+    return [round(LEFT + 30 + width * (x - low) / (high - low), 1) for x in along]
 
 
 def _series(drawn, colour, joined):
@@ -73,7 +77,8 @@ def _series(drawn, colour, joined):
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}"/>')
     for x, median, low, high in drawn:
         parts.append(f'<line x1="{x}" x2="{x}" y1="{low}" y2="{high}" stroke="{colour}"/>')
-        parts.append(f'<circle cx="{x}" cy="{median}" r="3.5" fill="{colour}"/>')
+        if len(drawn) <= MAX_DOTS:
+            parts.append(f'<circle cx="{x}" cy="{median}" r="3.5" fill="{colour}"/>')
     return "\n".join(parts)
 
 

@@ -53,6 +53,13 @@ class Client:
         while response.read(1 << 20):
             pass
 
+    def require_lines(self, sql, expected):
+        """Fails unless the answer as CSV has so many lines: none may be cut off unseen."""
+        body = {"sql": sql, "row_limit": 1_000_000, "timeout_ms": 300_000}
+        lines = self.request("POST", "/v1/query", body, accept="text/csv").count(b"\n")
+        if lines != expected:
+            raise RuntimeError(f"{lines} lines instead of {expected}: {sql}")
+
     def query(self, sql, tenant=TENANT, **options):
         options.setdefault("timeout_ms", 300_000)
         return self.json("POST", "/v1/query", {"sql": sql, **options}, tenant)

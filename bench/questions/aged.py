@@ -151,7 +151,7 @@ def aged(bench):
                      for name, _, _ in asked]})
         plots.append({
             "name": f"aged-{kind.name}", "title": f"{kind.title}: live files while the table ages",
-            "x": "seconds", "y": "files", "series": {"live files": [
+            "x": "seconds", "y": "files", "linear": True, "series": {"live files": [
                 (number + 1, count, count, count) for number, count in enumerate(files)]}})
         worst = max((found[name][1]["ratio"] for name, _, _ in asked),
                     key=lambda figure: figure["median"])

@@ -27,7 +27,7 @@ QUERIES = [
              " JOIN countries c ON c.country = e.country GROUP BY c.region ORDER BY 1", True),
 ]
 RENDERED = "SELECT item, user_id, kind, amount FROM {table} LIMIT {limit}"
-FORMS = [("CSV", "text/csv", "csv"), ("JSON", "application/x-ndjson", "json")]
+FORMS = [("CSV", "text/csv", "csv"), ("JSON", "application/json", "json")]
 
 
 def point_query(mesh):
@@ -152,6 +152,7 @@ def compare(bench, mesh, raw, queries, points, clients=(1,)):
 def compare_large(bench, mesh, raw, rows, points):
     """A million rows rendered as text: by DuckMesh over HTTP, by DuckDB into nothing."""
     sql = RENDERED.format(table=TABLE, limit=rows)
+    mesh.client.require_lines(sql, rows + 1)
     for title, accept, form in FORMS:
         ours = timed(mesh.port, sql, bench.choose(3, 1), accept=accept, row_limit=1_000_000)
         theirs = raw.ask(sql=sql, repeat=bench.choose(3, 1), into=form)

@@ -4,12 +4,15 @@ Run by `make bench-check`, in some seconds and without the peers.
 """
 
 import json
+import signal
+import subprocess
+import tempfile
 import unittest
 import uuid
 from xml.etree import ElementTree
 
-from bench import report, rows, samples, svg, verify
-from bench.__main__ import QUESTIONS, chosen
+from bench import processes, report, rows, samples, svg, verify, wrk
+from bench.__main__ import PEERS, QUESTIONS, chosen, pinned
 from bench.targets import TARGETS, Target, judged
 
 
@@ -50,6 +53,44 @@ class RowTests(unittest.TestCase):
         self.assertEqual(sum(text.count("\n") for text in rows.copy_texts(100)), rows.POOL)
         statements = rows.values_statements(100, "t")
         self.assertEqual(sum(text.count(rows.PLACEHOLDER) for text in statements), rows.POOL)
+
+
+class WrkTests(unittest.TestCase):
+    def test_places_point_at_keys_and_tenants(self):
+        with tempfile.TemporaryDirectory() as folder:
+            requests_path, places_path = wrk.render(folder, "t", 1_000)
+            with open(requests_path, "rb") as file:
+                text = file.read()
+            with open(places_path) as file:
+                lines = [[int(place) for place in line.split()] for line in file]
+        self.assertEqual(len(lines), 10)
+        for start, length, tenant, *keys in lines:
+            request = text[start:start + length]
+            head, _, body = request.partition(b"\r\n\r\n")
+            self.assertIn(f"Content-Length: {len(body)}".encode(), head)
+            self.assertEqual(text[tenant:tenant + 4], b"0000")
+            # Each record names its key twice: as idempotency key and as a column.
+            self.assertEqual(len(keys), 2_000)
+            for place in keys:
+                self.assertEqual(text[place:place + 23], rows.PLACEHOLDER.encode())
+        self.assertEqual(sum(length for _, length, *_ in lines), len(text))
+
+
+class ProcessTests(unittest.TestCase):
+    def test_a_stopped_process_is_gone(self):
+        process = processes.start(["sleep", "600"])
+        self.assertEqual(processes.tree(process.pid), [process.pid])
+        processes.stop(process)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
+
+    def test_a_process_that_ignores_being_asked_is_killed(self):
+        process = processes.start(
+            ["sh", "-c", "trap '' TERM; echo ready; sleep 600 & wait; wait"],
+            stdout=subprocess.PIPE, text=True)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        processes.stop(process, grace=0.1)
+        self.assertEqual(process.returncode, -signal.SIGKILL)
+        process.stdout.close()
 
 
 class VerifyTests(unittest.TestCase):
@@ -148,6 +189,9 @@ class ReportTests(unittest.TestCase):
 
 
 class ChoiceTests(unittest.TestCase):
+    def test_the_versions_of_all_peers_are_pinned(self):
+        self.assertLessEqual(set(PEERS), set(pinned()))
+
     def test_questions_are_chosen_by_name_and_by_group(self):
         self.assertEqual(chosen([]), QUESTIONS)
         self.assertEqual([entry.name for entry in chosen(["visible"])], ["visible"])
