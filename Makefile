@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race lint notices clean help
+.PHONY: run build test test-race simulate lint notices clean help
 .PHONY: bench bench-ingest bench-query bench-visible bench-aged bench-check
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
@@ -15,7 +15,7 @@ test: ## Run all tests, with their oracle and a real PostgreSQL installed
 	@scripts/test
 
 # The sanitizer needs a build of its own, and the lock type that it can see.
-race_suites = FoundationTests|ConsistencyTests|StoreConformanceTests|HTTPServerTests|CoordinatorTests
+race_suites = FoundationTests|ConsistencyTests|StoreConformanceTests|HTTPServerTests|CoordinatorTests|PostgreSQLTests
 
 test-race: ## Run the suites of the concurrent parts under the thread sanitizer (slow)
 	@scripts/deps test
@@ -44,6 +44,11 @@ bench-aged: ## An aged table against ideal files, and growth
 bench-check: ## Test the parts of the benchmarks that need no server
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m unittest discover --quiet \
 	  --start-directory bench/tests --top-level-directory .
+
+simulate: ## Run simulated histories, HISTORIES of them (5000000), from SEED (drawn)
+	@scripts/deps test
+	@DUCKMESH_TEST_HISTORIES=$(or $(HISTORIES),5000000) DUCKMESH_TEST_SEED=$(SEED) \
+	  scripts/test --filter '^SimulationTests\.SimulatedHistoryTests'
 
 lint: ## Check the format of the Swift sources and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Package.swift

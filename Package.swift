@@ -48,6 +48,7 @@ let package = Package(
     // Ring 1: C libraries, and shims for what Swift cannot call.
     systemLibrary("CDuckDB"),
     systemLibrary("CSQLite", package: "sqlite3"),
+    systemLibrary("CPostgreSQL", package: "libpq"),
     systemLibrary("CMicroHTTPD", package: "libmicrohttpd"),
     systemLibrary("CCrypto", package: "libcrypto"),
     systemLibrary("CZstd", package: "libzstd"),
@@ -61,6 +62,7 @@ let package = Package(
     // Ring 2: exactly one Swift wrapper per C library, free of domain words.
     swiftTarget("DuckDB", in: "Wrappers", ["CDuckDB"]),
     swiftTarget("SQLite", in: "Wrappers", ["CSQLite"]),
+    swiftTarget("PostgreSQL", in: "Wrappers", ["CPostgreSQL", "Runtime"]),
     swiftTarget("HTTPServer", in: "Wrappers", ["CMicroHTTPD"]),
     swiftTarget("HTTPClient", in: "Wrappers", ["CCurl"]),
     swiftTarget("SimdJSON", in: "Wrappers", ["CSimdJSON"]),
@@ -85,9 +87,16 @@ let package = Package(
     // Ring 3, the lake: seams, their backends, and who writes it.
     swiftTarget("Catalog", in: "Lake", ["Model", "Consistency", "Runtime"]),
     swiftTarget("ObjectStore", in: "Lake", ["Model", "Runtime"]),
+    swiftTarget("LakeTables", in: "Lake", ["Model"]),
     swiftTarget(
       "SQLiteStore", in: "Lake",
-      ["Model", "Consistency", "Catalog", "IngestBus", "SQLite", "Runtime"]),
+      ["Model", "Consistency", "Catalog", "IngestBus", "LakeTables", "SQLite", "Runtime"]),
+    swiftTarget(
+      "PostgreSQLStore", in: "Lake",
+      [
+        "Model", "Consistency", "Catalog", "IngestBus", "LakeTables", "PostgreSQL", "Runtime",
+        "Observability",
+      ]),
     swiftTarget(
       "Coordinator", in: "Lake",
       [
@@ -129,31 +138,37 @@ let package = Package(
       "Server", in: "Service",
       [
         "API", "Catalog", "Configuration", "Consistency", "Coordinator", "DuckDB", "HTTPServer",
-        "IngestBus", "Maintenance", "Model", "ObjectStore", "Observability", "Publisher", "Query",
-        "Runtime", "SQLiteStore", "WorkerPool", "WorkerProtocol",
+        "IngestBus", "Maintenance", "Model", "ObjectStore", "Observability", "PostgreSQLStore",
+        "Publisher", "Query", "Runtime", "SQLiteStore", "WorkerPool", "WorkerProtocol",
       ]),
     swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "Zlib"]),
     program("duckmesh", ["Coordinator", "Server", "QueryWorker", "Runtime"]),
     program("duckmeshctl", ["ControlTool"]),
 
-    // Tests, in the same order.
+    // Tests, in the same order, and what several of them share.
+    .target(
+      name: "TestSupport", dependencies: ["Runtime"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     tests("WrapperTests", ["SQLite", "Digest", "Zstd", "Zlib", "HTTPClient"]),
+    tests("PostgreSQLTests", ["PostgreSQL", "Runtime", "TestSupport"]),
     tests("DuckDBTests", ["DuckDB", "Rendering"]),
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
     tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),
     tests("ConsistencyTests", ["Consistency", "Model"]),
+    tests("SimulationTests", ["Consistency", "Model"]),
     tests(
       "StoreConformanceTests",
       [
-        "SQLiteStore", "Catalog", "IngestBus", "Consistency", "ObjectStore", "Model", "Runtime",
-        "SQLite", "Zstd",
+        "SQLiteStore", "PostgreSQLStore", "Catalog", "IngestBus", "Consistency", "LakeTables",
+        "ObjectStore", "Model", "Runtime", "SQLite", "PostgreSQL", "TestSupport", "Zstd",
       ]),
     tests(
       "CoordinatorTests",
       [
-        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "ObjectStore", "DuckDB", "Query",
-        "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime", "Observability",
+        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore", "DuckDB",
+        "Query", "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime",
+        "Observability",
       ]),
     tests(
       "QueryWorkerTests",
@@ -164,8 +179,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "duckmesh",
-        "duckmeshctl",
+        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "TestSupport",
+        "duckmesh", "duckmeshctl",
       ]),
     tests("TidyTests", []),
   ],

@@ -61,7 +61,7 @@ import Testing
     schedule.demanded(tenant: tenant, token: token(2))
     schedule.forget(tenant: tenant)
     #expect(schedule.isEmpty)
-    schedule.learned(tenant: tenant, head: token(3), bytes: 1, now: at(1))
+    schedule.learned(tenant: tenant, head: token(3), bytes: 1, oldest: at(1))
     #expect(schedule.due(now: at(1), limit: 9) == [tenant])
     schedule.forget(tenant: tenant)
     schedule.committed(tenant: tenant, watermark: token(2), now: at(2))

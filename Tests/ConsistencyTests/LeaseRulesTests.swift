@@ -54,6 +54,34 @@ import Testing
     #expect(LeaseRules.claim(fenced, owner: theirs, now: at(0), leaseMs: 1)?.epoch == LeaseEpoch(6))
   }
 
+  @Test func askingForACommitFencesItOffWhoeverTheClockFavours() {
+    // Whether the lease has expired does not matter: the clock may go back.
+    let resolved = LeaseRules.resolved(held, owner: mine, epoch: LeaseEpoch(4))
+    #expect(resolved == LeaseRules.fencedOff(held))
+    #expect(LeaseRules.resolved(held, owner: theirs, epoch: LeaseEpoch(4)) == nil)
+    #expect(LeaseRules.resolved(held, owner: mine, epoch: LeaseEpoch(3)) == nil)
+  }
+
+  @Test func aLeaseIsUsedWithoutRenewalWhileMoreThanHalfOfItIsLeft() {
+    func isComfortable(_ owner: OwnerID, _ now: Int) -> Bool {
+      LeaseRules.isComfortable(held, for: owner, now: at(now), leaseMs: 100)
+    }
+    #expect(isComfortable(mine, 49))
+    #expect(!isComfortable(mine, 50))
+    #expect(!isComfortable(theirs, 10))
+  }
+
+  @Test func onlyALeaseInSomebodysHandsExpires() {
+    #expect(!LeaseRules.hasExpired(held, now: at(99)))
+    #expect(LeaseRules.hasExpired(held, now: at(100)))
+    #expect(!LeaseRules.hasExpired(LeaseRules.fencedOff(held), now: at(100)))
+  }
+
+  @Test func filesOfThePresentEpochAreNotOutlived() {
+    #expect(LeaseRules.isOutlived(LeaseEpoch(3), current: LeaseEpoch(4)))
+    #expect(!LeaseRules.isOutlived(LeaseEpoch(4), current: LeaseEpoch(4)))
+  }
+
   /// Random holders over a random clock: under one epoch there is one holder, without a break, and
   /// two holders are never live at once.
   @Test(arguments: Array(UInt64(1)...50))

@@ -144,6 +144,37 @@ import Testing
     }
   }
 
+  @Test(arguments: [false, true])
+  func aMergeWhoseAnswerIsLostIsFoundOutAndTheTableGivenBack(isApplied: Bool) async throws {
+    try await withMesh { mesh in
+      let table = try await mesh.makeTable()
+      for id in 0..<4 {
+        try await running(mesh.coordinator()) { coordinator in
+          try await mesh.wait(
+            table, try await mesh.publishRows(table, id..<id + 1, telling: coordinator))
+        }
+      }
+      let lost = CommitError.outcomeUnknown(reason: "the line was cut")
+      if isApplied {
+        mesh.catalog.afterMerge { (_) throws(CommitError) in throw lost }
+      } else {
+        mesh.catalog.beforeMerge { (_) async throws(CommitError) in throw lost }
+      }
+      let summary = try await mesh.maintenance(Self.eager).compactNow()
+      #expect((summary.merges > 0) == isApplied)
+      #expect(summary.lost == (isApplied ? 0 : 1))
+      mesh.catalog.afterMerge(nil)
+      mesh.catalog.beforeMerge(nil)
+      // Another owner has the table at once, and the file of a merge that never was is collected.
+      let next = mesh.maintenance(Self.eager)
+      #expect((try await next.compactNow().merges > 0) == !isApplied)
+      #expect(try await mesh.catalog.liveFiles(of: table.id).count == 1)
+      #expect(try await next.retainNow().orphansDeleted == (isApplied ? 0 : 1))
+      #expect(try await mesh.rows(of: table) == (0..<4).map(row))
+      try await mesh.expectClean()
+    }
+  }
+
   @Test(arguments: [11, 12] as [UInt64]) func expiryLeavesWhatTheOtherSnapshotsShow(
     seed: UInt64
   ) async throws {

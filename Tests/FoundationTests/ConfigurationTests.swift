@@ -39,7 +39,7 @@ import Testing
       #expect(number.range.contains(number.value(in: limits)), "\(setting.variable)")
     }
     #expect(Set(Setting.all.map(\.variable)).count == Setting.all.count)
-    #expect(Set(Setting.all.compactMap(\.flag)).count == Setting.all.count - 2)
+    #expect(Set(Setting.all.compactMap(\.flag)).count == Setting.all.count - 3)
   }
 
   /// Two settings of one number, or a number that no setting reaches, would show here.
@@ -69,7 +69,9 @@ import Testing
   @Test(arguments: [
     ("DUCKMESH_HTTP_ADDR", "8080"), ("DUCKMESH_HTTP_ADDR", "example.org:80"),
     ("DUCKMESH_HTTP_ADDR", "127.0.0.1:65536"), ("DUCKMESH_HTTP_ADDR", "::1:80"),
-    ("DUCKMESH_CATALOG_DSN", "postgres://u:p@h/d"), ("DUCKMESH_BUS", "kafka"),
+    ("DUCKMESH_CATALOG_DSN", "mysql://u:p@h/d"), ("DUCKMESH_BUS", "kafka"),
+    ("DUCKMESH_BUS", "postgres"), ("DUCKMESH_CATALOG_MIGRATE", "maybe"),
+    ("DUCKMESH_CATALOG_CONNECTIONS", "1"), ("DUCKMESH_DRAIN_DELAY_MS", "-1"),
     ("DUCKMESH_OBJECT_STORE", "s3://bucket"), ("DUCKMESH_OBJECT_STORE", "file://"),
     ("DUCKMESH_ROLES", "api"), ("DUCKMESH_ROLES", "api,,query"), ("DUCKMESH_LOG_LEVEL", "loud"),
     ("DUCKMESH_SANDBOX", "maybe"), ("DUCKMESH_AUTH_REQUIRED", "yes"),
@@ -148,7 +150,11 @@ import Testing
   @Test func secretsAppearNowhere() throws {
     let secret = "very-s3cret"
     let configuration = try configuration(
-      [], ["DUCKMESH_STATIC_KEYS": "\(secret):t:ops_admin", "DUCKMESH_ADMIN_KEY": secret + "2"])
+      [],
+      [
+        "DUCKMESH_STATIC_KEYS": "\(secret):t:ops_admin", "DUCKMESH_ADMIN_KEY": secret + "2",
+        "DUCKMESH_CATALOG_DSN": "postgres://u:\(secret)@h/d",
+      ])
     var dumped = ""
     dump(configuration, to: &dumped)
     for text in [dumped, "\(configuration)", String(reflecting: configuration)] {
@@ -159,12 +165,36 @@ import Testing
       problems([], ["DUCKMESH_STATIC_KEYS": "\(secret):t:ops_admin,\(secret):t:ops_admin"]),
       problems([], ["DUCKMESH_ADMIN_KEY": "\(secret) x"]),
       problems(["--admin-key=\(secret)"]),
-      problems([], ["DUCKMESH_CATALOG_DSN": "postgres://u:\(secret)@h/d"]),
+      problems([], ["DUCKMESH_CATALOG_DSN": "mysql://u:\(secret)@h/d"]),
+      problems(["--catalog-dsn=postgres://u:\(secret)@h/d"]),
     ]
     #expect(!failing.joined().map(\.description).joined().contains(secret))
     #expect(
       Setting.all.filter { $0.flag == nil }.map(\.variable) == [
-        "DUCKMESH_STATIC_KEYS", "DUCKMESH_ADMIN_KEY",
+        "DUCKMESH_CATALOG_DSN", "DUCKMESH_STATIC_KEYS", "DUCKMESH_ADMIN_KEY",
       ])
+  }
+
+  private static let server = ["DUCKMESH_CATALOG_DSN": "postgres://u@h/d?schema=lake"]
+
+  @Test func rolesCanBeSplitOverOneDatabaseServer() throws {
+    let alone = try configuration([], Self.server)
+    #expect(alone.catalog == .postgreSQL(Secret("postgres://u@h/d?schema=lake")))
+    #expect(alone.roles == Set(ServerRole.allCases) && alone.objectStoreFolder == "./duckmesh-data")
+    #expect(alone.catalogMigration == .auto)
+    let shared = Self.server.merging(["DUCKMESH_OBJECT_STORE": "file:///shared"]) { $1 }
+    for role in ServerRole.allCases {
+      let one = try configuration(["--roles", role.rawValue, "--bus=postgres"], shared)
+      #expect(one.roles == [role] && one.objectStoreFolder == "/shared")
+    }
+    #expect(try configuration(["--catalog-migrate=off"], shared).catalogMigration == .off)
+  }
+
+  @Test func splitRolesNeedFilesThatAllProcessesShare() throws {
+    #expect(try problems(["--roles=api"], Self.server).map(\.name) == ["DUCKMESH_OBJECT_STORE"])
+    #expect(try problems(["--bus=sqlite"], Self.server).map(\.name) == ["DUCKMESH_BUS"])
+    // The embedded catalog stays one process's whatever the files are.
+    let files = ["DUCKMESH_OBJECT_STORE": "file:///shared"]
+    #expect(try problems(["--roles=api,query"], files).map(\.name) == ["DUCKMESH_ROLES"])
   }
 }

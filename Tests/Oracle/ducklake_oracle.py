@@ -7,9 +7,14 @@ Reads one request from standard input and writes one answer to standard output, 
       adds the columns that a merged file carries. Answers with the size, the footer's size and
       the statistics of each column.
 
-  {"read": {"catalog": FILE, "tables": ["schema.table", ...]}}
-      attaches the catalog read-only and answers with every snapshot and the rows of each table at
-      each snapshot, null where the table does not exist.
+  {"read": {"catalog": CATALOG, "tables": ["schema.table", ...]}}
+      attaches the catalog (`sqlite:FILE` or `postgres:CONNECTION`) read-only and answers with every
+      snapshot and the rows of each table at each snapshot, null where the table does not exist.
+
+  {"insert": {"catalog": CATALOG, "table": "schema.table", "rows": [[id, note], ...],
+              "extra": TEXT | null, "times": N}}
+      commits the rows N times as any other user of the extension does, with any text beside the
+      commit, trying again when another writer was first. Answers with how often that was.
 """
 
 import glob
@@ -20,13 +25,44 @@ import sys
 import duckdb
 
 
-def connect():
+def connect(catalog):
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    for name in ("sqlite_scanner", "ducklake"):
+    scanner = catalog.split(":")[0] + "_scanner"
+    for name in (scanner, "ducklake"):
         folder = os.path.dirname(os.path.dirname(duckdb.__file__))
         (path,) = glob.glob(f"{folder}/**/{name}.duckdb_extension", recursive=True)
         connection.execute(f"LOAD '{path}'")
     return connection
+
+
+def attach(catalog, options=""):
+    connection = connect(catalog)
+    name = catalog.replace("'", "''")
+    connection.execute(f"ATTACH 'ducklake:{name}' AS lake {options}")
+    return connection
+
+
+def insert(request):
+    connection = attach(request["catalog"])
+    schema, name = request["table"].split(".")
+    places = ", ".join("(?, ?)" for _ in request["rows"])
+    values = [value for row in request["rows"] for value in row]
+    failures = 0
+    for _ in range(request["times"]):
+        while True:
+            try:
+                connection.execute("BEGIN")
+                connection.execute(f'INSERT INTO lake."{schema}"."{name}" VALUES {places}', values)
+                if request.get("extra") is not None:
+                    connection.execute(
+                        "CALL lake.set_commit_message('a stranger', 'by hand', extra_info => ?)",
+                        [request["extra"]],
+                    )
+                connection.execute("COMMIT")
+                break
+            except duckdb.TransactionException:
+                failures += 1
+    return {"failures": failures}
 
 
 def write(request):
@@ -70,8 +106,7 @@ def write(request):
 
 
 def read(request):
-    connection = connect()
-    connection.execute(f"ATTACH 'ducklake:sqlite:{request['catalog']}' AS lake (READ_ONLY)")
+    connection = attach(request["catalog"], "(READ_ONLY)")
     snapshots = connection.execute(
         "SELECT snapshot_id, epoch_us(snapshot_time) FROM lake.snapshots() ORDER BY snapshot_id"
     ).fetchall()
@@ -108,4 +143,4 @@ def read(request):
 if __name__ == "__main__":
     command = json.load(sys.stdin)
     (name,) = command
-    json.dump({"write": write, "read": read}[name](command[name]), sys.stdout)
+    json.dump({"write": write, "read": read, "insert": insert}[name](command[name]), sys.stdout)

@@ -1,6 +1,7 @@
 /// Every bound of the product, with its default. The server's configuration fills it in; the names,
 /// ranges and variables are in `docs/configuration.md`.
 package struct Limits: Sendable, Equatable {
+  package var catalog = Catalog()
   package var request = Request()
   package var query = Query()
   package var rates = Rates()
@@ -11,6 +12,18 @@ package struct Limits: Sendable, Equatable {
   package var server = Server()
 
   package init() {}
+
+  /// A process's way to PostgreSQL.
+  package struct Catalog: Sendable, Equatable {
+    package var connections = 8
+    package var waitingCalls = 1_024
+    package var acquireTimeoutMs = 5_000
+    package var connectTimeoutMs = 5_000
+    package var statementTimeoutMs = 10_000
+    package var lockTimeoutMs = 5_000
+
+    package init() {}
+  }
 
   /// What one request may hold.
   package struct Request: Sendable, Equatable {
@@ -124,6 +137,8 @@ package struct Limits: Sendable, Equatable {
     package var idleConnectionSeconds = 75
     package var requestReadTimeoutMs = 30_000
     package var shutdownGraceMs = 30_000
+    /// From saying that it is not ready to taking no more connections.
+    package var drainDelayMs = 0
     /// Below this, ingest answers `STORAGE_FULL`.
     package var freeSpaceFloorBytes = 256 << 20
 

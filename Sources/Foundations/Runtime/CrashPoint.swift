@@ -3,11 +3,11 @@ import Glibc
 /// Places between two durable steps at which a crash test kills the process.
 ///
 /// A test hook, compiled always so that what is tested is what is served. It does nothing unless
-/// the
-/// environment has `DUCKMESH_ENABLE_CRASH_POINTS=1` and names a point in `DUCKMESH_CRASH_POINT`;
-/// reaching that point is then the end of the process, as `kill -9` would end it. The server
-/// refuses
-/// to start with a point that is not enabled or not known.
+/// the environment has `DUCKMESH_ENABLE_CRASH_POINTS=1` and names a point in
+/// `DUCKMESH_CRASH_POINT`; reaching that point is then the end of the process, as `kill -9` would
+/// end it. With `:stop` after the name the process stops there, once, as `kill -STOP` would stop
+/// it, until somebody continues it. The server refuses to start with a point that is not enabled
+/// or not known.
 package enum CrashPoint: String, Sendable, CaseIterable {
   /// The publishing transaction has written everything and has not committed.
   case insidePublish = "inside-publish"
@@ -35,11 +35,21 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   package static let variable = "DUCKMESH_CRASH_POINT"
   package static let enablingVariable = "DUCKMESH_ENABLE_CRASH_POINTS"
 
+  private static let stopSuffix = ":stop"
+
   /// Read once: a point is armed for the life of the process.
-  private static let armed: CrashPoint? = {
+  private static let armed: (point: CrashPoint, stops: Bool)? = {
     guard areEnabled else { return nil }
-    return value(of: variable).flatMap(CrashPoint.init)
+    return value(of: variable).flatMap(parse)
   }()
+
+  private static let hasStopped = Lock(false)
+
+  private static func parse(_ text: String) -> (point: CrashPoint, stops: Bool)? {
+    let stops = text.hasSuffix(stopSuffix)
+    let name = stops ? String(text.dropLast(stopSuffix.count)) : text
+    return CrashPoint(rawValue: name).map { ($0, stops) }
+  }
 
   /// Whether the environment allows hooks that end the process.
   static var areEnabled: Bool { value(of: enablingVariable) == "1" }
@@ -48,10 +58,18 @@ package enum CrashPoint: String, Sendable, CaseIterable {
     getenv(variable).map { String(cString: $0) }
   }
 
-  /// Ends the process here if a test has armed this point.
+  /// Ends or stops the process here if a test has armed this point.
   package func reached() {
-    guard Self.armed == self else { return }
-    kill(getpid(), SIGKILL)
+    guard let armed = Self.armed, armed.point == self else { return }
+    guard armed.stops else {
+      kill(getpid(), SIGKILL)
+      return
+    }
+    let isFirst = Self.hasStopped.withLock { hasStopped in
+      defer { hasStopped = true }
+      return !hasStopped
+    }
+    if isFirst { kill(getpid(), SIGSTOP) }
   }
 
   /// Why the environment's wish for a crash cannot be granted; nil when there is none or it can.
@@ -61,6 +79,6 @@ package enum CrashPoint: String, Sendable, CaseIterable {
       return "\(hook) is for crash tests and needs \(enablingVariable)=1"
     }
     guard let name = environment[variable] else { return nil }
-    return CrashPoint(rawValue: name) == nil ? "\(variable): no such point: \(name)" : nil
+    return parse(name) == nil ? "\(variable): no such point: \(name)" : nil
   }
 }

@@ -52,6 +52,13 @@ package struct BarrierState: Sendable {
     return state.demanded
   }
 
+  /// What the waiters ask for, the highest token of each tenant.
+  package var unmetDemands: [(tenant: TenantID, token: VisibilityToken)] {
+    Set(tenantOfWaiter.values).compactMap { tenant in
+      demand(of: tenant).map { (tenant, $0) }
+    }
+  }
+
   package mutating func arrive(tenant: TenantID, token: VisibilityToken) -> Arrival {
     var state = tenants[tenant] ?? TenantWaiters()
     if let watermark = state.watermark, watermark.token >= token {

@@ -74,6 +74,13 @@ package enum CommitRules {
     guard LeaseRules.isHeld(lease, by: owner, epoch: fence.epoch, now: now),
       watermark == fence.from, fence.to >= fence.from, fence.to <= head
     else { return .fenced }
+    return account(fence, ledger: ledger, fileRows: fileRows)
+  }
+
+  /// The part of `check` that needs nothing but the commit itself.
+  package static func account(
+    _ fence: TenantFence, ledger: LedgerCounts, fileRows: Int64
+  ) -> Refusal? {
     let passed = fence.to.rawValue - fence.from.rawValue
     guard ledger.total == passed else {
       return .unaccountedTokens(expected: passed, found: ledger.total)

@@ -25,6 +25,19 @@ package struct FlushSchedule: Sendable {
     }
   }
 
+  /// A tenant that is due.
+  package struct Candidate: Sendable, Equatable {
+    package let tenant: TenantID
+    package let oldest: Timestamp
+    package let isDemanded: Bool
+
+    package init(tenant: TenantID, oldest: Timestamp, isDemanded: Bool) {
+      self.tenant = tenant
+      self.oldest = oldest
+      self.isDemanded = isDemanded
+    }
+  }
+
   private struct Pending {
     var head: VisibilityToken
     var bytes: Int
@@ -74,12 +87,17 @@ package struct FlushSchedule: Sendable {
     pending[tenant] = known
   }
 
-  /// The bus says what is pending, for tenants whose publishing nobody has reported.
+  /// The bus says what is pending, also of tenants whose publishing nobody has reported.
+  ///
+  /// - Parameter oldest: when the oldest pending event came, at the latest.
   package mutating func learned(
-    tenant: TenantID, head: VisibilityToken, bytes: Int, now: Timestamp
+    tenant: TenantID, head: VisibilityToken, bytes: Int, oldest: Timestamp
   ) {
-    guard pending[tenant] == nil else { return }
-    published(tenant: tenant, head: head, bytes: bytes, now: now)
+    published(tenant: tenant, head: head, bytes: 0, now: oldest)
+    guard var known = pending[tenant] else { return }
+    // What is reported and what is read are the same events.
+    known.bytes = max(known.bytes, bytes)
+    pending[tenant] = known
   }
 
   /// Somebody waits for `token`.
@@ -126,23 +144,38 @@ package struct FlushSchedule: Sendable {
   package func due(
     now: Timestamp, limit: Int, excluding excluded: Set<TenantID> = []
   ) -> [TenantID] {
+    candidates(now: now, excluding: excluded).prefix(limit).map(\.tenant)
+  }
+
+  /// All tenants that are due, those with the oldest pending event first.
+  package func candidates(
+    now: Timestamp, excluding excluded: Set<TenantID> = []
+  ) -> [Candidate] {
     let age = maximumAgeMs
-    let ready = pending.filter {
+    return pending.filter {
       !excluded.contains($0.key) && isDue($0.value, ageMs: age, now: now)
-    }
-    return ready.sorted { ($0.value.oldest, $0.key) < ($1.value.oldest, $1.key) }
-      .prefix(limit).map(\.key)
+    }.map { candidate($0.key, $0.value) }
+      .sorted { ($0.oldest, $0.tenant) < ($1.oldest, $1.tenant) }
   }
 
   /// The next instant at which a tenant becomes due by itself.
-  package func nextDue(excluding excluded: Set<TenantID> = []) -> Timestamp? {
+  ///
+  /// - Parameter earliest: before when a tenant is left alone whatever the schedule says.
+  package func nextDue(
+    excluding excluded: Set<TenantID> = [],
+    earliest: (Candidate) -> Timestamp = { _ in Timestamp(microseconds: .min) }
+  ) -> Timestamp? {
     let age = maximumAgeMs
-    return pending.filter { !excluded.contains($0.key) }.values.map { entry in
+    return pending.filter { !excluded.contains($0.key) }.map { tenant, entry in
       let natural =
         isDemanded(entry) || entry.bytes >= options.flushBytes
         ? entry.oldest : entry.oldest.adding(milliseconds: age)
-      return max(natural, entry.notBefore)
+      return max(natural, entry.notBefore, earliest(candidate(tenant, entry)))
     }.min()
+  }
+
+  private func candidate(_ tenant: TenantID, _ entry: Pending) -> Candidate {
+    Candidate(tenant: tenant, oldest: entry.oldest, isDemanded: isDemanded(entry))
   }
 
   private func isDemanded(_ entry: Pending) -> Bool { entry.demanded > .none }

@@ -59,6 +59,35 @@ package enum LeaseRules {
     isLive(state, now: now) && state.owner == owner && state.epoch == epoch
   }
 
+  /// Whether `owner` may work under its lease without renewing it: more than half its time is left.
+  package static func isComfortable(
+    _ state: LeaseState, for owner: OwnerID, now: Timestamp, leaseMs: Int
+  ) -> Bool {
+    state.owner == owner && state.leasedUntil > now.adding(milliseconds: leaseMs / 2)
+  }
+
+  /// Whether the lease has run out in its holder's hands.
+  package static func hasExpired(_ state: LeaseState, now: Timestamp) -> Bool {
+    state.owner != nil && state.leasedUntil <= now
+  }
+
+  /// The lease after its holder asked what became of a commit under it, so that a commit which has
+  /// not arrived yet is refused when it does.
+  ///
+  /// - Returns: nil when somebody else's turn has refused it already.
+  package static func resolved(
+    _ state: LeaseState, owner: OwnerID, epoch: LeaseEpoch
+  ) -> LeaseState? {
+    // Also when it has expired: a clock that goes back would make it live again.
+    guard state.owner == owner, state.epoch == epoch else { return nil }
+    return fencedOff(state)
+  }
+
+  /// Whether nobody can commit any more what was written under `epoch`.
+  package static func isOutlived(_ epoch: LeaseEpoch, current: LeaseEpoch) -> Bool {
+    epoch < current
+  }
+
   /// The lease with its epoch raised, so that whatever its holder still sends is refused.
   package static func fencedOff(_ state: LeaseState) -> LeaseState {
     LeaseState(

@@ -72,6 +72,16 @@ package enum EdgeError: Error, Equatable, Sendable {
     }
   }
 
+  /// Whether another table, or another version of it, might have taken the request.
+  package var dependsOnTable: Bool {
+    switch self {
+    case .primaryKeyRequired, .invalidField: true
+    case .invalidJSON, .recordsRequired, .idempotencyKeyRequired, .invalidOperation,
+      .payloadRequired, .unknownField, .limitExceeded:
+      false
+    }
+  }
+
   init(_ error: JSONSyntaxError, limits: IngestLimits) {
     switch error.reason {
     case .tooDeep:

@@ -64,6 +64,24 @@ package struct Segment: Sendable {
   }
 }
 
+/// A live lease as the bus sees it at the moment of asking.
+package struct LeaseView: Sendable, Equatable {
+  package let owner: OwnerID
+  package let remainingMs: Int
+
+  package init(owner: OwnerID, remainingMs: Int) {
+    self.owner = owner
+    self.remainingMs = remainingMs
+  }
+
+  /// Nil when the lease is free or has run out.
+  package init?(owner: OwnerID?, until: Timestamp, now: Timestamp) {
+    guard let owner, until > now else { return nil }
+    // A part of a millisecond counts as a whole one: who asks again then finds it free.
+    self.init(owner: owner, remainingMs: until.milliseconds(since: now) + 1)
+  }
+}
+
 /// A tenant with events that no snapshot holds yet.
 package struct TenantBacklog: Sendable, Equatable {
   package let tenant: TenantID
@@ -71,21 +89,26 @@ package struct TenantBacklog: Sendable, Equatable {
   package let watermark: VisibilityToken
   package let oldestPublishedAt: Timestamp
   package let bytes: Int
+  /// Nil when nobody holds the tenant.
+  package let lease: LeaseView?
 
   package init(
     tenant: TenantID, head: VisibilityToken, watermark: VisibilityToken,
-    oldestPublishedAt: Timestamp, bytes: Int
+    oldestPublishedAt: Timestamp, bytes: Int, lease: LeaseView? = nil
   ) {
     self.tenant = tenant
     self.head = head
     self.watermark = watermark
     self.oldestPublishedAt = oldestPublishedAt
     self.bytes = bytes
+    self.lease = lease
   }
 }
 
 /// Why a claim is given back.
 package enum ReleaseReason: String, Sendable {
   case shutdown
+  /// Another coordinator has a right to them.
+  case rebalance
   case environmentFailure = "environment_failure"
 }

@@ -1,3 +1,4 @@
+import Consistency
 import IngestBus
 import Model
 import Observability
@@ -98,24 +99,35 @@ final class PublishLane: Sendable {
     }
   }
 
-  /// Sends a group again when its outcome is unknown: its keys answer what became of it.
+  /// Sends a group, again while its outcome is unknown: its keys answer what became of it.
   private func publishResending(
     _ group: PublishGroup
   ) async throws(PublisherError) -> [PublishOutcome] {
-    var attempt = 1
-    while true {
+    var flow = PublishProtocol(attemptLimit: options.attempts)
+    var action = flow.begin()
+    var reply = Result<[PublishOutcome], BusError>.failure(.closed)
+    while action == .send {
       do {
-        return try await bus.publish(group)
-      } catch .outcomeUnknown where attempt < options.attempts {
-        attempt += 1
+        reply = .success(try await bus.publish(group))
       } catch {
-        switch error {
-        case .outcomeUnknown: throw .outcomeUnknown
-        case .storageFull: throw .storageFull
-        case .unavailable(let reason), .damaged(let reason): throw .unavailable(reason: reason)
-        case .closed: throw .stopped
-        }
+        reply = .failure(error)
       }
+      action = flow.received(Self.meaning(of: reply))
+    }
+    switch (action, reply) {
+    case (.acknowledge, .success(let outcomes)): return outcomes
+    case (.refuse, .failure(let error)): throw PublisherError(error)
+    default: throw .outcomeUnknown
+    }
+  }
+
+  private static func meaning(
+    of reply: Result<[PublishOutcome], BusError>
+  ) -> PublishProtocol.Reply {
+    switch reply {
+    case .success: .durable
+    case .failure(let error):
+      error.isCertainlyNotApplied ? .certainlyNotApplied : .outcomeUnknown
     }
   }
 

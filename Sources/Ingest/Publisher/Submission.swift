@@ -30,3 +30,15 @@ package enum PublisherError: Error, Equatable, Sendable {
   case outcomeUnknown
   case stopped
 }
+
+extension PublisherError {
+  init(_ error: BusError) {
+    self =
+      switch error {
+      case .outcomeUnknown: .outcomeUnknown
+      case .storageFull: .storageFull
+      case .unavailable(let reason), .damaged(let reason): .unavailable(reason: reason)
+      case .closed: .stopped
+      }
+  }
+}

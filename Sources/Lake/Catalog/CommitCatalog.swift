@@ -169,10 +169,23 @@ package protocol CommitCatalog: Sendable {
   func resolve(_ id: CommitID, owner: OwnerID, fences: [TenantFence])
     async throws(CatalogError) -> CommitReceipt?
 
+  /// Whether a merge whose outcome was unknown was applied.
+  ///
+  /// As final as the answer for events: the table's lease is fenced off where it is still held
+  /// under `epoch`.
+  func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt?
+
   /// Leases a table to one maintenance owner.
   ///
   /// - Returns: nil when another owner's lease is live.
   func leaseTable(
     _ table: TableID, owner: OwnerID, leaseMs: Int
   ) async throws(CatalogError) -> LeaseEpoch?
+
+  /// Gives a table's lease back, where it is still held by `owner` under `epoch`.
+  ///
+  /// The epoch rises: whatever the owner has not committed under it never will be.
+  func releaseTable(
+    _ table: TableID, owner: OwnerID, epoch: LeaseEpoch
+  ) async throws(CatalogError)
 }

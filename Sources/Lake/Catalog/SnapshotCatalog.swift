@@ -116,6 +116,19 @@ package struct TenantProgress: Sendable, Equatable {
   }
 }
 
+/// How far a tenant's events were visible at one of its snapshots.
+package struct TenantWatermark: Sendable, Equatable {
+  package let tenant: TenantID
+  package let watermark: VisibilityToken
+  package let snapshot: SnapshotID
+
+  package init(tenant: TenantID, watermark: VisibilityToken, snapshot: SnapshotID) {
+    self.tenant = tenant
+    self.watermark = watermark
+    self.snapshot = snapshot
+  }
+}
+
 /// An event that could not become a row.
 package struct DeadLetterRecord: Sendable, Equatable {
   package let id: Int64
@@ -166,6 +179,14 @@ package protocol SnapshotCatalog: Sendable {
   func snapshot(
     at time: Timestamp, tenant: TenantID
   ) async throws(CatalogError) -> SnapshotRecord
+
+  /// The newest snapshot of every tenant that has one after `snapshot`, by tenant.
+  ///
+  /// Snapshots are committed in the order of their ids, so a poller that goes on from the largest
+  /// id it was given misses none.
+  func watermarks(
+    after snapshot: SnapshotID
+  ) async throws(CatalogError) -> [TenantWatermark]
 
   /// Newest first, those before `id`, at most `limit`.
   func snapshots(

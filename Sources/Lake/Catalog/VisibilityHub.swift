@@ -46,6 +46,11 @@ package final class VisibilityHub: Sendable {
     state.withLock { $0.barrier.watermark(of: tenant) }
   }
 
+  /// What is waited for at this moment and not visible yet, the highest token of each tenant.
+  package var unmetDemands: [(tenant: TenantID, token: VisibilityToken)] {
+    state.withLock { $0.barrier.unmetDemands }
+  }
+
   package var waiterCount: Int { state.withLock { $0.barrier.waiterCount } }
 
   /// Tells the waiters of committed watermarks.

@@ -7,12 +7,22 @@ import Runtime
 
 extension Coordinator {
   func claim(_ tenants: [TenantID]) async throws(EnvironmentFailure) -> [TenantClaim] {
+    // From before the call, so that we never believe a lease longer than it holds.
+    let asked = instant
+    let claims: [TenantClaim]
     do {
-      return try await bus.claimBatch(
+      claims = try await bus.claimBatch(
         owner: owner, tenants: tenants, limit: options.claim, leaseMs: options.leaseMs)
     } catch {
       throw EnvironmentFailure(error)
     }
+    state.withLock { state in
+      for claim in claims {
+        state.share.obtained(
+          claim.tenant, epoch: claim.epoch, now: asked, leaseMs: options.leaseMs)
+      }
+    }
+    return claims
   }
 
   /// Keeps the leases alive while `body` runs.
@@ -47,7 +57,14 @@ extension Coordinator {
     while !Task.isCancelled {
       do {
         try await clock.sleep(until: clock.now.advanced(byMs: options.heartbeatMs))
-        _ = try await bus.extendLease(owner: owner, claims: leases, leaseMs: options.leaseMs)
+        let until = instant.adding(milliseconds: options.leaseMs)
+        let kept = Set(
+          try await bus.extendLease(owner: owner, claims: leases, leaseMs: options.leaseMs))
+        state.withLock { state in
+          for lease in leases where kept.contains(lease.tenant) {
+            state.share.extended(lease.tenant, epoch: lease.epoch, until: until)
+          }
+        }
       } catch is CancellationError {
         return
       } catch {
@@ -72,6 +89,7 @@ extension Coordinator {
         state.failures[tenant] = nil
         state.suspects.remove(tenant)
       }
+      for tenant in result.lost { state.share.lost(tenant) }
       // A claim that was full has left tenants out: their turn is next. Otherwise nothing was
       // there,
       // or another owner has it: the bus tells us again if that changes. What was published since
@@ -114,76 +132,6 @@ extension Coordinator {
     let head = state.withLock { $0.inFlight[tenant] }
     guard let head, let watermark = hub.watermark(of: tenant)?.token else { return 0 }
     return max(0, head.rawValue - watermark.rawValue)
-  }
-
-  /// Asks the bus what is pending and tells it what is not any more, each at its own pace.
-  func keepBooks(until shutdown: Shutdown) async {
-    var nextBacklog = clock.now
-    var nextAcknowledge = clock.now
-    while !Task.isCancelled {
-      let now = clock.now
-      if now >= nextBacklog {
-        await readBacklog()
-        nextBacklog = now.advanced(byMs: options.backlogIntervalMs)
-      }
-      if now >= nextAcknowledge {
-        await acknowledge()
-        nextAcknowledge = now.advanced(byMs: options.acknowledgeIntervalMs)
-      }
-      if await shutdown.wait(until: min(nextBacklog, nextAcknowledge), on: clock) { return }
-    }
-  }
-
-  /// Learns of events that nobody in this process has published.
-  private func readBacklog() async {
-    do {
-      let backlog = try await bus.backlog()
-      let now = instant
-      state.withLock { state in
-        for tenant in backlog where state.inFlight[tenant.tenant] == nil {
-          state.schedule.learned(
-            tenant: tenant.tenant, head: tenant.head, bytes: tenant.bytes, now: now)
-        }
-      }
-      if !backlog.isEmpty { wakeUp.notify() }
-    } catch {
-      logger.warning(
-        "backlog not read", errorCode: "BUS_UNAVAILABLE", [.detail: LogValue("\(error)")])
-    }
-  }
-
-  /// Spares the next owner the wait for leases that run out by themselves.
-  func releaseLeases() async {
-    let leases = state.withLock { state in
-      defer { state.leases = [:] }
-      return state.leases.map { (tenant: $0.key, epoch: $0.value) }
-    }
-    guard !leases.isEmpty else { return }
-    do {
-      try await bus.release(owner: owner, claims: leases, reason: .shutdown)
-    } catch {
-      logger.warning(
-        "leases not released", errorCode: "BUS_UNAVAILABLE", [.detail: LogValue("\(error)")])
-    }
-  }
-
-  /// Lets the bus drop what snapshots hold.
-  func acknowledge() async {
-    let due: [TenantID: VisibilityToken] = state.withLock { state in
-      defer { state.unacknowledged = [:] }
-      return state.unacknowledged
-    }
-    guard !due.isEmpty else { return }
-    CrashPoint.beforeAcknowledge.reached()
-    do {
-      try await bus.acknowledge(due.map { (tenant: $0.key, through: $0.value) })
-    } catch {
-      state.withLock { state in
-        state.unacknowledged.merge(due) { max($0, $1) }
-      }
-      logger.warning(
-        "bus not acknowledged", errorCode: "BUS_UNAVAILABLE", [.detail: LogValue("\(error)")])
-    }
   }
 }
 

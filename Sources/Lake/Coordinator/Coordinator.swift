@@ -11,10 +11,14 @@ import Runtime
 /// A tenant that somebody waits for is taken at once, the others when the flush schedule says so.
 /// Several flights are under way at a time, each with tenants of its own, so that a large batch of
 /// one tenant does not hold up another's few events.
+///
+/// Several coordinators share the tenants of one bus: by leases, which exclude each other, and by
+/// `ClaimShare`, which spreads them evenly.
 package final class Coordinator: Service {
   package struct Options: Sendable {
     package var flush: FlushSchedule.Options
     package var claim: ClaimLimit
+    package var share: ClaimShare.Options
     package var leaseMs: Int
     package var heartbeatMs: Int
     /// A flight with more bytes than this counts as large: it takes no other tenants along, and
@@ -27,12 +31,14 @@ package final class Coordinator: Service {
 
     package init(
       flush: FlushSchedule.Options = .init(), claim: ClaimLimit = ClaimLimit(),
+      share: ClaimShare.Options = .init(),
       leaseMs: Int = 3_000, heartbeatMs: Int = 1_000, largeFlightBytes: Int = 2 << 20,
       backlogIntervalMs: Int = 1_000, acknowledgeIntervalMs: Int = 500,
       backoff: Backoff = Backoff(initialMs: 100, maximumMs: 5_000)
     ) {
       self.flush = flush
       self.claim = claim
+      self.share = share
       self.leaseMs = leaseMs
       self.heartbeatMs = heartbeatMs
       self.largeFlightBytes = largeFlightBytes
@@ -44,6 +50,7 @@ package final class Coordinator: Service {
 
   package let name = "coordinator"
   let bus: any IngestBus
+  let membership: any Membership
   let hub: VisibilityHub
   let options: Options
   let clock: any MonotonicClock
@@ -51,17 +58,24 @@ package final class Coordinator: Service {
   let metrics: DuckMeshMetrics
   let owner = OwnerID.random()
   let wakeUp = Notifier()
+  /// Makes the books look at the bus before it is time.
+  let look = Notifier()
+  let wall: any WallClock
   let state: Lock<CoordinatorState>
   private let flight: Flight
   private let flightLimit: Int
 
   /// - Parameter crashGuard: nil where a crash of the process is nobody's concern.
   package init(
-    bus: any IngestBus, catalog: any Catalog, store: any ObjectStore, hub: VisibilityHub,
+    bus: any IngestBus, membership: any Membership = SoleMembership(), catalog: any Catalog,
+    store: any ObjectStore, hub: VisibilityHub,
     materializers: MaterializerPool, options: Options, clock: any MonotonicClock,
-    metrics: DuckMeshMetrics, logger: Logger, crashGuard: CrashGuard? = nil
+    wall: any WallClock = SystemWallClock(), metrics: DuckMeshMetrics, logger: Logger,
+    crashGuard: CrashGuard? = nil
   ) {
     self.bus = bus
+    self.membership = membership
+    self.wall = wall
     self.hub = hub
     self.options = options
     self.clock = clock
@@ -70,6 +84,7 @@ package final class Coordinator: Service {
     state = Lock(
       CoordinatorState(
         schedule: FlushSchedule(options: options.flush),
+        share: ClaimShare(options: options.share),
         suspects: crashGuard?.attempts.suspects ?? []))
     flightLimit = materializers.concurrency
     flight = Flight(
@@ -97,8 +112,12 @@ package final class Coordinator: Service {
   var instant: Timestamp { Timestamp(microseconds: clock.now.nanoseconds / 1_000) }
 
   package func run(shutdown: Shutdown) async throws {
-    shutdown.onRequest { [wakeUp] in wakeUp.notify() }
+    shutdown.onRequest { [wakeUp, look] in
+      wakeUp.notify()
+      look.notify()
+    }
     await withDiscardingTaskGroup { group in
+      group.addTask { [self] in await keepMembership(until: shutdown) }
       // Apart from the flights: the books wait for the database's writer, which must not hold up
       // who waits for an event.
       group.addTask { [self] in await keepBooks(until: shutdown) }
@@ -113,16 +132,16 @@ package final class Coordinator: Service {
       }
     }
     await acknowledge()
-    await releaseLeases()
+    await leave()
   }
 
   /// When the next flight is due by itself. A flight that ends notifies.
   private func nextDeparture(isStopping: Bool) -> MonotonicInstant {
     // At the end all that can fly does so at once; the rest has failed and stays.
     guard !isStopping else { return .distantFuture }
-    let due = state.withLock { state -> Timestamp? in
-      guard let grounded = state.grounded(limit: flightLimit, options: options) else { return nil }
-      return state.schedule.nextDue(excluding: grounded)
+    let now = instant
+    let due = state.withLock {
+      $0.nextDue(now: now, options: options, limit: flightLimit)
     }
     return due.map { MonotonicInstant(nanoseconds: $0.microseconds * 1_000) } ?? .distantFuture
   }
@@ -133,11 +152,9 @@ package final class Coordinator: Service {
   private func takeDue(isStopping: Bool) -> [TenantID]? {
     let now = instant
     return state.withLock { state in
-      guard var grounded = state.grounded(limit: flightLimit, options: options) else { return nil }
-      if isStopping { grounded.formUnion(state.failures.keys) }
-      let moment = isStopping ? now.adding(milliseconds: options.flush.longestAgeMs) : now
-      let due = state.schedule.due(
-        now: moment, limit: options.claim.tenants, excluding: grounded)
+      state.share.expire(now: now)
+      let due = state.due(
+        now: now, isStopping: isStopping, options: options, limit: flightLimit)
       return state.takeOff(due, options: options)
     }
   }
@@ -155,9 +172,6 @@ package final class Coordinator: Service {
       claims = try await claim(tenants)
     } catch {
       return backOff(tenants, error)
-    }
-    state.withLock { state in
-      for claim in claims { state.leases[claim.tenant] = claim.epoch }
     }
     var committed: [TenantID] = []
     do {

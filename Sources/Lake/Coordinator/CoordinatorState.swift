@@ -16,16 +16,17 @@ struct CoordinatorState {
   private(set) var inFlight: [TenantID: VisibilityToken] = [:]
   /// By the first tenant of each; whether it is a large one.
   private(set) var flights: [TenantID: Bool] = [:]
-  /// The newest lease of each tenant, given back at the end.
-  var leases: [TenantID: LeaseEpoch] = [:]
+  /// Whose turn it is among several coordinators, with the leases that this one holds.
+  var share: ClaimShare
   var unacknowledged: [TenantID: VisibilityToken] = [:]
   var failures: [TenantID: Failure] = [:]
 
   /// Tenants whose events have crashed the process too often.
   var suspects: Set<TenantID>
 
-  init(schedule: FlushSchedule, suspects: Set<TenantID> = []) {
+  init(schedule: FlushSchedule, share: ClaimShare, suspects: Set<TenantID> = []) {
     self.schedule = schedule
+    self.share = share
     self.suspects = suspects
   }
 
@@ -43,6 +44,33 @@ struct CoordinatorState {
       grounded.formUnion(schedule.tenants(withMoreBytesThan: options.largeFlightBytes))
     }
     return grounded
+  }
+
+  /// The tenants to take now, those with the oldest pending event first.
+  ///
+  /// - Parameter isStopping: whether to take everything that has not failed. Where there are other
+  ///   coordinators, that is what this one holds: the rest is theirs.
+  func due(now: Timestamp, isStopping: Bool, options: Coordinator.Options, limit: Int)
+    -> [TenantID]
+  {
+    guard var grounded = grounded(limit: limit, options: options) else { return [] }
+    if isStopping { grounded.formUnion(failures.keys) }
+    let moment = isStopping ? now.adding(milliseconds: options.flush.longestAgeMs) : now
+    var candidates = schedule.candidates(now: moment, excluding: grounded)
+    if isStopping, !share.isAlone {
+      candidates = candidates.filter { share.holds($0.tenant, now: now) }
+    }
+    return share.admitted(
+      candidates, flying: inFlight.keys, now: now, limit: options.claim.tenants)
+  }
+
+  /// When the next tenant becomes due by itself.
+  func nextDue(now: Timestamp, options: Coordinator.Options, limit: Int) -> Timestamp? {
+    guard let grounded = grounded(limit: limit, options: options) else { return nil }
+    let hasRoom = share.room(flying: inFlight.keys, now: now) > 0
+    return schedule.nextDue(excluding: grounded) { candidate in
+      share.earliestClaim(candidate, hasRoom: hasRoom, now: now)
+    }
   }
 
   /// Forms the next flight of tenants that are due, in their order.

@@ -8,8 +8,9 @@ import Runtime
 
 /// One run of claimed tenants from the bus into a snapshot.
 ///
-/// Files are durable before the commit names them; the bus is acknowledged after it. Whatever fails
-/// in between leaves the events where they were.
+/// `FlightProtocol` decides each step; here they are carried out. Files are durable before the
+/// commit names them; the bus is acknowledged after it. Whatever fails in between leaves the events
+/// where they were.
 struct Flight: Sendable {
   /// What a flight did for its tenants.
   struct Result: Sendable {
@@ -30,20 +31,6 @@ struct Flight: Sendable {
   /// Carries the claims into a snapshot; `endAttempt` is to follow, whatever comes of it.
   func run(_ claims: [TenantClaim]) async throws(EnvironmentFailure) -> Result {
     let suspects = await beginAttempt(claims)
-    var files = FlightFiles()
-    do {
-      let result = try await carryOut(claims, suspects: suspects, &files)
-      await files.discard(from: store)
-      return result
-    } catch {
-      await files.discard(from: store)
-      throw error
-    }
-  }
-
-  private func carryOut(
-    _ claims: [TenantClaim], suspects: Set<TenantID>, _ files: inout FlightFiles
-  ) async throws(EnvironmentFailure) -> Result {
     let plan: BatchPlan
     do throws(BatchPlan.Failure) {
       plan = try BatchPlan(claims: claims)
@@ -53,56 +40,68 @@ struct Flight: Sendable {
     CrashPoint.afterClaim.reached()
     metrics.coordinator.claimBatchSize.observe(
       plan.batches.reduce(0) { $0 + $1.events.count })
-    var tables = try await materialize(plan.batches, suspects: suspects, &files)
-    CrashPoint.afterMaterialize.reached()
-    try await put(tables, &files)
-    CrashPoint.afterPut.reached()
-    var lost: [TenantID] = []
-    while true {
-      let fences = claims.filter { !lost.contains($0.tenant) }.map {
+    var work = FlightWork(plan: plan, suspects: suspects)
+    var flight = FlightProtocol(
+      fences: claims.map {
         TenantFence(tenant: $0.tenant, epoch: $0.epoch, from: $0.from, to: $0.to)
-      }
-      guard !fences.isEmpty else { return Result(lost: lost) }
-      let flown = tables.filter { !lost.contains($0.batch.tenant) }
-      let commit = eventCommit(flown, fences: fences)
-      do {
-        let receipt = try await catalog.commit(commit)
-        CrashPoint.afterCommit.reached()
-        files.keep(flown.compactMap(key(of:)))
-        return finished(commit, receipt, plan: plan, lost: lost)
-      } catch {
-        metrics.coordinator.snapshotPublishFailures.increment()
-        switch error {
-        case .fenced(let tenants):
-          metrics.coordinator.leaseLosses.increment(by: tenants.count)
-          // The others' files are as good as before: they are committed again as they are.
-          lost += tenants.isEmpty ? fences.map(\.tenant) : tenants
-        case .tablesChanged(let changed):
-          tables = try await rematerialize(
-            tables, changed: Set(changed), suspects: suspects, &files)
-        case .outcomeUnknown:
-          let kept = files
-          files.keepAll()
-          let receipt = try await resolve(commit)
-          files = kept
-          guard let receipt else {
-            // Certainly not applied, and fenced off: the tenants are claimed anew.
-            return Result(lost: lost + commit.fences.map(\.tenant))
-          }
-          files.keep(flown.compactMap(key(of:)))
-          return finished(commit, receipt, plan: plan, lost: lost)
-        case .filesChanged, .inconsistent:
-          throw .catalog("\(error)")
-        case .unavailable(let reason): throw .catalog(reason)
-        case .storageFull: throw .storageFull
-        }
-      }
+      },
+      parts: plan.batches.map { .init(tenant: $0.tenant, table: $0.table) })
+    var action = flight.begin()
+    while true {
+      if case .finish(let end) = action { return try await finish(end, work) }
+      action = await carryOut(action, of: &flight, &work)
     }
   }
 
+  /// Does what the protocol says and tells it what came of it.
+  ///
+  /// - Returns: what is to be done next.
+  private func carryOut(
+    _ action: FlightProtocol.Action, of flight: inout FlightProtocol, _ work: inout FlightWork
+  ) async -> FlightProtocol.Action {
+    do throws(EnvironmentFailure) {
+      switch action {
+      case .materialize(let drafts):
+        try await materialize(drafts, &work)
+        CrashPoint.afterMaterialize.reached()
+        return flight.materialized(drafts)
+      case .put(let drafts):
+        try await put(drafts, &work)
+        CrashPoint.afterPut.reached()
+        return flight.put()
+      case .commit(let drafts, let fences):
+        let commit = eventCommit(drafts.compactMap { work.tables[$0] }, fences: fences)
+        work.commit = commit
+        return flight.received(await send(commit, &work))
+      case .resolve(let fences):
+        guard let commit = work.commit else { return flight.notResolved() }
+        work.receipt = try await resolve(commit, fences: fences)
+        return flight.resolved(isApplied: work.receipt != nil)
+      case .finish: return action
+      }
+    } catch {
+      work.failure = error
+      if case .resolve = action { return flight.notResolved() }
+      return flight.failed()
+    }
+  }
+
+  private func finish(
+    _ end: FlightProtocol.End, _ work: FlightWork
+  ) async throws(EnvironmentFailure) -> Result {
+    let result = work.result(of: end)
+    if let commit = work.commit, let receipt = work.receipt, !end.hasFailed {
+      report(commit, receipt, plan: work.plan, lost: end.lost)
+    }
+    await work.files.discard(end.discarded, from: store)
+    if end.hasFailed { throw work.failure ?? .catalog("a flight failed without a cause") }
+    return result
+  }
+
   private func materialize(
-    _ batches: [TableBatch], suspects: Set<TenantID>, _ files: inout FlightFiles
-  ) async throws(EnvironmentFailure) -> [MaterializedTable] {
+    _ drafts: [FlightProtocol.Draft], _ work: inout FlightWork
+  ) async throws(EnvironmentFailure) {
+    let batches = drafts.map { work.plan.batches[$0.part] }
     let records: [TableRecord]
     do {
       records = try await catalog.tables(ids: Array(Set(batches.map(\.table))))
@@ -110,38 +109,66 @@ struct Flight: Sendable {
       throw .catalog("\(error)")
     }
     let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-    var tables: [MaterializedTable] = []
-    for batch in batches {
+    for (draft, batch) in zip(drafts, batches) {
       let path = store.stagingPath()
-      files.willStage(path)
+      work.files.willStage(path)
       let table = byID[batch.table]
-      let probe = suspects.contains(batch.tenant) ? crashGuard?.probe : nil
-      tables.append(
-        try await materializers.run { (materializer) throws(EnvironmentFailure) in
-          try materializer.materialize(batch, table: table, to: path, probing: probe)
-        })
+      let probe = work.suspects.contains(batch.tenant) ? crashGuard?.probe : nil
+      work.tables[draft] = try await materializers.run {
+        (materializer) throws(EnvironmentFailure) in
+        try materializer.materialize(batch, table: table, to: path, probing: probe)
+      }
     }
-    return tables
   }
 
   /// Makes the staged files durable under their final names.
   private func put(
-    _ tables: [MaterializedTable], _ files: inout FlightFiles
+    _ drafts: [FlightProtocol.Draft], _ work: inout FlightWork
   ) async throws(EnvironmentFailure) {
-    let staged = tables.compactMap { table -> StagedObject? in
-      guard let file = table.file, let key = key(of: table) else { return nil }
-      return StagedObject(localPath: file.path, key: key)
+    let tables = work.tables
+    let staged = drafts.compactMap {
+      draft -> (draft: FlightProtocol.Draft, object: StagedObject)? in
+      guard let table = tables[draft], let file = table.file, let key = key(of: table) else {
+        return nil
+      }
+      return (draft, StagedObject(localPath: file.path, key: key))
     }
     guard !staged.isEmpty else { return }
-    files.willPut(staged)
+    work.files.willPut(staged)
     do {
-      try await store.put(staged)
+      try await store.put(staged.map(\.object))
     } catch .storageFull {
       throw .storageFull
     } catch {
       throw .storage("\(error)")
     }
-    files.didPut(staged)
+    work.files.didPut(staged)
+  }
+
+  private func send(
+    _ commit: EventCommit, _ work: inout FlightWork
+  ) async -> FlightProtocol.CommitReply {
+    do {
+      work.receipt = try await catalog.commit(commit)
+      CrashPoint.afterCommit.reached()
+      return .applied
+    } catch {
+      metrics.coordinator.snapshotPublishFailures.increment()
+      switch error {
+      case .fenced(let tenants):
+        metrics.coordinator.leaseLosses.increment(
+          by: tenants.isEmpty ? commit.fences.count : tenants.count)
+        return .fenced(tenants)
+      case .tablesChanged(let changed):
+        work.failure = .catalog("\(error)")
+        return .tablesChanged(changed)
+      case .outcomeUnknown: return .outcomeUnknown
+      case .filesChanged, .inconsistent: work.failure = .catalog("\(error)")
+      case .unavailable(let reason): work.failure = .catalog(reason)
+      case .storageFull: work.failure = .storageFull
+      }
+      return .certainlyNotApplied
+    }
   }
 
   private func key(of table: MaterializedTable) -> String? {
@@ -177,31 +204,20 @@ struct Flight: Sendable {
       deadLetters: tables.flatMap(\.deadLetters))
   }
 
-  /// Only the tables that changed under the batch are done again.
-  private func rematerialize(
-    _ tables: [MaterializedTable], changed: Set<TableID>, suspects: Set<TenantID>,
-    _ files: inout FlightFiles
-  ) async throws(EnvironmentFailure) -> [MaterializedTable] {
-    let again = try await materialize(
-      tables.filter { changed.contains($0.batch.table) }.map(\.batch),
-      suspects: suspects, &files)
-    try await put(again, &files)
-    return tables.filter { !changed.contains($0.batch.table) } + again
-  }
-
   private func resolve(
-    _ commit: EventCommit
+    _ commit: EventCommit, fences: [TenantFence]
   ) async throws(EnvironmentFailure) -> CommitReceipt? {
     do {
-      return try await catalog.resolve(commit.id, owner: owner, fences: commit.fences)
+      return try await catalog.resolve(commit.id, owner: owner, fences: fences)
     } catch {
       throw .catalog("the outcome of a commit could not be resolved: \(error)")
     }
   }
 
-  private func finished(
+  /// Reports a commit that was applied to metrics and log.
+  private func report(
     _ commit: EventCommit, _ receipt: CommitReceipt, plan: BatchPlan, lost: [TenantID]
-  ) -> Result {
+  ) {
     metrics.coordinator.snapshotsPublished.increment()
     for letter in commit.deadLetters {
       metrics.coordinator.deadLetters.with(letter.reason).increment()
@@ -221,9 +237,5 @@ struct Flight: Sendable {
         .deadLetterCount: LogValue(commit.deadLetters.count),
         .linkedTraceIds: LogValue(plan.traceIDs.prefix(16).joined(separator: ",")),
       ])
-    return Result(
-      committed: commit.fences.map { fence in
-        (fence.tenant, BarrierState.Watermark(token: fence.to, snapshot: receipt.snapshot))
-      }, lost: lost)
   }
 }

@@ -46,16 +46,36 @@ struct Merger: Sendable {
   {
     var summary = CompactionSummary(tables: 1)
     for _ in 0..<limit {
-      guard let step = try await mergeOnce(table) else { break }
+      guard let step = try await mergeUnderLease(table) else { break }
       summary = summary + step
       if step.lost > 0 { break }
     }
     return summary
   }
 
-  private func mergeOnce(_ id: TableID) async throws(EnvironmentFailure) -> CompactionSummary? {
+  /// One merge, whose lease is given back however it ends: whoever comes next need not wait for it
+  /// to run out.
+  private func mergeUnderLease(
+    _ id: TableID
+  ) async throws(EnvironmentFailure) -> CompactionSummary? {
     let (epoch, table, inputs) = try await plan(id)
-    guard let epoch, let table, !inputs.isEmpty else { return nil }
+    guard let epoch else { return nil }
+    var result: Result<CompactionSummary?, EnvironmentFailure> = .success(nil)
+    if let table {
+      do throws(EnvironmentFailure) {
+        result = .success(try await merge(inputs, of: table, epoch: epoch))
+      } catch {
+        result = .failure(error)
+      }
+    }
+    // A lease that cannot be given back runs out.
+    try? await catalog.releaseTable(id, owner: owner, epoch: epoch)
+    return try result.get()
+  }
+
+  private func merge(
+    _ inputs: [DataFileRecord], of table: TableRecord, epoch: LeaseEpoch
+  ) async throws(EnvironmentFailure) -> CompactionSummary {
     let path = store.stagingPath()
     let query = mergeQuery(inputs, table: table)
     let fields = zip(table.definition.schema.columns.map(\.name), table.columnIDs).map { ($0, $1) }
@@ -82,9 +102,9 @@ struct Merger: Sendable {
     }
     CrashPoint.mergeAfterPut.reached()
     let merge = MergeCommit(
-      id: .random(), owner: owner, epoch: epoch, table: id, inputs: inputs,
+      id: .random(), owner: owner, epoch: epoch, table: table.id, inputs: inputs,
       output: NewDataFile(
-        table: id, name: name, recordCount: file.recordCount, byteCount: file.byteCount,
+        table: table.id, name: name, recordCount: file.recordCount, byteCount: file.byteCount,
         footerByteCount: file.footerByteCount, statistics: file.statistics),
       rowIDStart: inputs.first?.rowIDStart)
     return try await commit(merge, key: table.folder + name)
@@ -132,7 +152,11 @@ struct Merger: Sendable {
     _ merge: MergeCommit, key: String
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     do {
-      let receipt = try await catalog.commit(merge)
+      guard let receipt = try await commitResolving(merge) else {
+        // The file is left to the collector of orphans, like every one whose commit was in doubt.
+        metrics.maintenance.compactionRuns.with("lost").increment()
+        return CompactionSummary(lost: 1)
+      }
       CrashPoint.mergeAfterCommit.reached()
       metrics.maintenance.compactionRuns.with("completed").increment()
       metrics.maintenance.compactionBytesRewritten.increment(by: Int(merge.output.byteCount))
@@ -159,6 +183,22 @@ struct Merger: Sendable {
       case .inconsistent, .unavailable, .outcomeUnknown:
         metrics.maintenance.compactionRuns.with("failed").increment()
         throw .catalog("\(error)")
+      }
+    }
+  }
+
+  /// Commits, and finds out what became of it when no answer came.
+  ///
+  /// - Returns: nil when the answer was that it was not applied and never will be.
+  private func commitResolving(_ merge: MergeCommit) async throws(CommitError) -> CommitReceipt? {
+    do {
+      return try await catalog.commit(merge)
+    } catch {
+      guard case .outcomeUnknown = error else { throw error }
+      do {
+        return try await catalog.resolve(merge)
+      } catch _ {
+        throw error
       }
     }
   }

@@ -1,4 +1,5 @@
 import Catalog
+import Consistency
 import Coordinator
 import IngestBus
 import Model
@@ -144,7 +145,7 @@ struct Retention: Sendable {
       case .merge: epochs.tables["\(tenant)\(parts[1])/"]
       }
     guard let current else { return false }
-    return name.epoch < current
+    return LeaseRules.isOutlived(name.epoch, current: current)
   }
 }
 

@@ -5,20 +5,34 @@ import Runtime
 /// Objects as files below one folder of this machine.
 ///
 /// `lake/` holds the objects; `staging/`, beside it and on the same file system, the files that are
-/// being written, so that making one an object is one rename.
+/// being written, so that making one an object is one rename. The folder may be one that several
+/// machines share; then each process has a staging folder of its own.
 package struct LocalObjectStore: ObjectStore {
   private let lakeFolder: String
   private let stagingFolder: String
   private let executor: BlockingExecutor
+  /// Held for as long as the store is used.
+  private let sharedStaging: SharedStaging?
 
   /// Makes the folders below `root` and clears what an earlier process left in staging.
   ///
-  /// - Parameter root: absolute, without a trailing slash.
-  package init(root: String, executor: BlockingExecutor) throws(ObjectStoreError) {
+  /// - Parameters:
+  ///   - root: absolute, without a trailing slash.
+  ///   - isShared: whether other processes use the folder at the same time.
+  package init(
+    root: String, isShared: Bool = false, executor: BlockingExecutor
+  ) throws(ObjectStoreError) {
     lakeFolder = root + "/lake"
-    stagingFolder = root + "/staging"
     self.executor = executor
     try FileSystem.makeFolders(lakeFolder)
+    guard !isShared else {
+      let staging = try SharedStaging(parent: root + "/staging")
+      sharedStaging = staging
+      stagingFolder = staging.folder
+      return
+    }
+    sharedStaging = nil
+    stagingFolder = root + "/staging"
     try FileSystem.makeFolders(stagingFolder)
     for name in try FileSystem.names(in: stagingFolder) { unlink(stagingFolder + "/" + name) }
   }

@@ -171,43 +171,54 @@ package final class QueryService: Sendable {
 }
 
 extension QueryService {
-  /// Waits until a snapshot holds the token's event.
+  /// Waits until a snapshot holds the token's event, as `BarrierProtocol` says.
   private func barrier(
     _ token: VisibilityToken, _ request: QueryRequest, _ tenant: TenantRecord
   ) async throws(QueryError) -> SnapshotRecord {
+    let flow = BarrierProtocol(token: token, allowsDeadLetters: request.allowsDeadLetters)
     let progress = try await reading { () async throws(CatalogError) in
       try await self.catalog.progress(tenant: tenant.id)
     }
-    // Said only after reading the head itself: a token that is merely unknown here may exist.
-    guard token <= progress.head else { throw .tokenNeverIssued }
     var snapshot = progress.latest
-    if snapshot.watermark < token {
-      switch await hub.wait(
-        tenant: tenant.id, token: token, timeoutMs: request.consistencyTimeoutMs)
-      {
-      case .visible: break
-      case .timedOut:
-        throw .consistencyTimeout(requested: token, latest: snapshot.watermark)
-      case .refused: throw .tooManyWaiters
-      case .cancelled: throw .cancelled
-      }
-      snapshot = try await reading { () async throws(CatalogError) in
-        try await self.catalog.latestSnapshot(tenant: tenant.id)
-      }
-      guard snapshot.watermark >= token else {
-        throw .consistencyTimeout(requested: token, latest: snapshot.watermark)
+    var letter: DeadLetterRecord?
+    var action = flow.readProgress(head: progress.head, watermark: snapshot.watermark)
+    while true {
+      switch action {
+      case .answer: return snapshot
+      case .wait:
+        let outcome = await hub.wait(
+          tenant: tenant.id, token: token, timeoutMs: request.consistencyTimeoutMs)
+        action = flow.waited(Self.meaning(of: outcome))
+      case .readLatestSnapshot:
+        snapshot = try await reading { () async throws(CatalogError) in
+          try await self.catalog.latestSnapshot(tenant: tenant.id)
+        }
+        action = flow.readSnapshot(watermark: snapshot.watermark)
+      case .readDeadLetter:
+        letter = try await reading { () async throws(CatalogError) in
+          try await self.catalog.deadLetters(
+            tenant: tenant.id, tokens: [token], after: nil, limit: 1)
+        }.first
+        action = flow.readDeadLetter(isOne: letter != nil)
+      case .fail(let failure):
+        switch failure {
+        case .tokenNeverIssued: throw .tokenNeverIssued
+        case .notReached: throw .consistencyTimeout(requested: token, latest: snapshot.watermark)
+        case .tooManyWaiters: throw .tooManyWaiters
+        case .cancelled: throw .cancelled
+        case .deadLettered: throw .deadLettered(token: token, reason: letter?.reason ?? "")
+        }
       }
     }
-    if !request.allowsDeadLetters {
-      let letters = try await reading { () async throws(CatalogError) in
-        try await self.catalog.deadLetters(
-          tenant: tenant.id, tokens: [token], after: nil, limit: 1)
-      }
-      if let letter = letters.first {
-        throw .deadLettered(token: token, reason: letter.reason)
-      }
+  }
+
+  private static func meaning(of outcome: VisibilityHub.Outcome) -> BarrierProtocol.WaitOutcome {
+    switch outcome {
+    case .visible: .released
+    case .timedOut: .timedOut
+    case .refused: .refused
+    case .cancelled: .cancelled
     }
-    return snapshot
   }
 
   private func reading<Value>(

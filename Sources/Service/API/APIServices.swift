@@ -15,11 +15,12 @@ package struct APIServices: Sendable {
   let configuration: ServerConfiguration
   let catalog: any Catalog
   let bus: any IngestBus
-  let publisher: Publisher
-  let coordinator: Coordinator
+  /// Nil in a process without the role `api`; so are the next three without theirs.
+  let publisher: Publisher?
+  let coordinator: Coordinator?
+  let queries: QueryService?
+  let maintenance: MaintenanceService?
   let hub: VisibilityHub
-  let queries: QueryService
-  let maintenance: MaintenanceService
   let storage: StorageMonitor
   let pending: PendingEvents
   let rates: RateLimiter
@@ -30,11 +31,12 @@ package struct APIServices: Sendable {
   let sandboxLayers: @Sendable () -> [(name: String, state: String, holds: Bool)]
   let logger: Logger
   let clock: any MonotonicClock
+  package let drain = Drain()
 
   package init(
     configuration: ServerConfiguration, catalog: any Catalog, bus: any IngestBus,
-    store: any ObjectStore, publisher: Publisher, coordinator: Coordinator, hub: VisibilityHub,
-    queries: QueryService, maintenance: MaintenanceService, storage: StorageMonitor,
+    store: any ObjectStore, publisher: Publisher?, coordinator: Coordinator?, hub: VisibilityHub,
+    queries: QueryService?, maintenance: MaintenanceService?, storage: StorageMonitor,
     pending: PendingEvents, metrics: DuckMeshMetrics, registry: MetricRegistry,
     sandboxLayers: @escaping @Sendable () -> [(name: String, state: String, holds: Bool)],
     logger: Logger, clock: any MonotonicClock
@@ -61,6 +63,11 @@ package struct APIServices: Sendable {
   }
 
   var limits: Limits { configuration.limits }
+
+  /// Another process has made, changed or dropped tables.
+  ///
+  /// - Parameter tenant: nil when it may be any tenant's.
+  package func tablesChanged(of tenant: TenantID?) { directory.forgetTables(of: tenant) }
 
   /// The identity's tenant, made on first use where that is allowed.
   ///

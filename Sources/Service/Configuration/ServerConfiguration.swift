@@ -9,6 +9,26 @@ package enum ServerRole: String, CaseIterable, Sendable {
   case maintenance
 }
 
+/// Where the catalog is.
+package enum CatalogLocation: Sendable, Equatable {
+  /// A database of SQLite's in the data folder.
+  case embedded
+  /// A URI that may hold a password.
+  case postgreSQL(Secret)
+}
+
+/// Which ingest bus there is; always the one in the catalog's database.
+package enum BusBackend: String, CaseIterable, Sendable {
+  case sqlite
+  case postgres
+}
+
+/// Whether a starting server may migrate the catalog.
+package enum CatalogMigration: String, CaseIterable, Sendable {
+  case auto
+  case off
+}
+
 /// Whether query workers run without the layers of their sandbox.
 package enum SandboxRequirement: String, CaseIterable, Sendable {
   case require
@@ -20,6 +40,8 @@ package enum SandboxRequirement: String, CaseIterable, Sendable {
 package struct ServerConfiguration: Sendable, Equatable {
   package let listenAddress: ListenAddress
   package let dataFolder: String
+  package let catalog: CatalogLocation
+  package let catalogMigration: CatalogMigration
   package let objectStoreFolder: String
   package let roles: Set<ServerRole>
   package let logLevel: LogLevel
@@ -46,9 +68,12 @@ package struct ServerConfiguration: Sendable, Equatable {
     let address = ServerConfiguration.listenAddress(&values)
     let isLoopback = address?.isLoopback ?? true
     dataFolder = values["DUCKMESH_DATA_DIR"] ?? "./duckmesh-data"
-    ServerConfiguration.refuseOtherBackends(&values)
+    catalog = ServerConfiguration.catalog(&values)
+    catalogMigration =
+      values.choice("DUCKMESH_CATALOG_MIGRATE", of: CatalogMigration.self) ?? .auto
+    ServerConfiguration.checkBus(&values, catalog: catalog)
     objectStoreFolder = ServerConfiguration.objectStore(&values, dataFolder: dataFolder)
-    roles = ServerConfiguration.roles(&values)
+    roles = ServerConfiguration.roles(&values, catalog: catalog)
     logLevel = values.choice("DUCKMESH_LOG_LEVEL", of: LogLevel.self) ?? .info
     staticKeys =
       values["DUCKMESH_STATIC_KEYS"].map { StaticKey.parseList($0, into: &values) } ?? []
@@ -76,15 +101,24 @@ package struct ServerConfiguration: Sendable, Equatable {
     return nil
   }
 
-  private static func refuseOtherBackends(_ values: inout SettingValues) {
-    if let dsn = values["DUCKMESH_CATALOG_DSN"], dsn != "sqlite" {
-      // Not repeated in the message: a DSN may hold a password.
-      values.refuse(
-        "DUCKMESH_CATALOG_DSN", "this build has the embedded catalog only: leave it empty")
+  private static func catalog(_ values: inout SettingValues) -> CatalogLocation {
+    guard let text = values["DUCKMESH_CATALOG_DSN"], text != "sqlite" else { return .embedded }
+    if !["postgres://", "postgresql://"].contains(where: text.hasPrefix) {
+      // Not repeated in the message: it may hold a password.
+      values.refuse("DUCKMESH_CATALOG_DSN", "must be empty, sqlite or begin with postgres://")
     }
-    if let bus = values["DUCKMESH_BUS"], bus != "sqlite" {
-      values.refuse("DUCKMESH_BUS", "this build has the embedded bus only: leave it empty")
+    return .postgreSQL(Secret(text))
+  }
+
+  private static func checkBus(_ values: inout SettingValues, catalog: CatalogLocation) {
+    let needed: BusBackend = catalog == .embedded ? .sqlite : .postgres
+    guard let bus = values.choice("DUCKMESH_BUS", of: BusBackend.self), bus != needed else {
+      return
     }
+    values.refuse(
+      "DUCKMESH_BUS",
+      "must be \(needed.rawValue) or empty with this DUCKMESH_CATALOG_DSN: events and catalog are"
+        + " committed together")
   }
 
   private static func objectStore(_ values: inout SettingValues, dataFolder: String) -> String {
@@ -97,7 +131,9 @@ package struct ServerConfiguration: Sendable, Equatable {
     return String(path)
   }
 
-  private static func roles(_ values: inout SettingValues) -> Set<ServerRole> {
+  private static func roles(
+    _ values: inout SettingValues, catalog: CatalogLocation
+  ) -> Set<ServerRole> {
     let all = Set(ServerRole.allCases)
     guard let text = values["DUCKMESH_ROLES"] else { return all }
     var roles: Set<ServerRole> = []
@@ -109,9 +145,14 @@ package struct ServerConfiguration: Sendable, Equatable {
       }
       roles.insert(role)
     }
-    if roles != all {
+    guard roles != all else { return roles }
+    if catalog == .embedded {
       values.refuse(
         "DUCKMESH_ROLES", "the embedded catalog belongs to one process, which needs all roles")
+    } else if values["DUCKMESH_OBJECT_STORE"] == nil {
+      values.refuse(
+        "DUCKMESH_OBJECT_STORE",
+        "needed when this process has not all roles: file:// and a folder that all processes share")
     }
     return roles
   }

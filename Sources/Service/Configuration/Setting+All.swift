@@ -3,7 +3,7 @@ import Model
 extension Setting {
   /// Every setting, in the order of the documentation.
   package static let all: [Setting] =
-    general + access + requestLimits + queryLimits + rateLimits + publishLimits
+    general + access + catalogLimits + requestLimits + queryLimits + rateLimits + publishLimits
     + coordinatorLimits + maintenanceLimits + workerLimits + serverLimits
 
   private static func text(
@@ -39,15 +39,28 @@ extension Setting {
     text(
       "DUCKMESH_DATA_DIR", "./duckmesh-data", allowed: "path",
       "Folder of the embedded catalog, the bus and, by default, the data files."),
-    text(
-      "DUCKMESH_CATALOG_DSN", "", allowed: "empty, sqlite",
-      "The catalog; empty and sqlite are the embedded one in the data folder."),
     Setting(
-      variable: "DUCKMESH_BUS", kind: .choice(["sqlite"], defaultText: "sqlite"),
-      help: "The ingest bus; sqlite is the embedded one, in the catalog's database."),
+      variable: "DUCKMESH_CATALOG_DSN",
+      kind: .secret(allowed: "empty, sqlite, postgres://USER:PASSWORD@HOST/DATABASE?OPTIONS"),
+      help: """
+        The catalog; empty and sqlite are the embedded one in the data folder. The options of a \
+        PostgreSQL URI are libpq's (sslmode, sslrootcert, …) and schema, which names the schema \
+        that holds the lake.
+        """),
+    Setting(
+      variable: "DUCKMESH_CATALOG_MIGRATE",
+      kind: .choice(CatalogMigration.allCases.map(\.rawValue), defaultText: "auto"),
+      help: """
+        Whether a starting server brings the catalog to its own version; with off it refuses one \
+        that is older, and duckmesh migrate does it.
+        """),
+    Setting(
+      variable: "DUCKMESH_BUS",
+      kind: .choice(BusBackend.allCases.map(\.rawValue), defaultText: "that of the catalog"),
+      help: "The ingest bus, which is in the catalog's database."),
     text(
       "DUCKMESH_OBJECT_STORE", "the data folder", allowed: "file:// and a path",
-      "Where data files are kept."),
+      "Where data files are kept; several processes over one catalog name the same folder."),
     text(
       "DUCKMESH_ROLES", "api,query,coordinator,maintenance",
       allowed: "list of api, query, coordinator, maintenance",
@@ -85,6 +98,27 @@ extension Setting {
         Whether query workers must, should or need not be confined by Landlock and seccomp. \
         Memory limits and closed descriptors always hold.
         """),
+  ]
+
+  private static let catalogLimits = [
+    count(
+      "DUCKMESH_CATALOG_CONNECTIONS", \.catalog.connections, 3...1_000,
+      "Connections of this process to PostgreSQL, beside one that listens."),
+    count(
+      "DUCKMESH_CATALOG_WAITING_CALLS", \.catalog.waitingCalls, 1...1_000_000,
+      "Calls that may wait for a connection."),
+    count(
+      "DUCKMESH_CATALOG_ACQUIRE_TIMEOUT_MS", \.catalog.acquireTimeoutMs, 10...600_000,
+      "How long a call waits for a connection."),
+    count(
+      "DUCKMESH_CATALOG_CONNECT_TIMEOUT_MS", \.catalog.connectTimeoutMs, 10...600_000,
+      "How long the making of a connection may take."),
+    count(
+      "DUCKMESH_CATALOG_STATEMENT_TIMEOUT_MS", \.catalog.statementTimeoutMs, 100...3_600_000,
+      "How long PostgreSQL may work on one statement."),
+    count(
+      "DUCKMESH_CATALOG_LOCK_TIMEOUT_MS", \.catalog.lockTimeoutMs, 10...3_600_000,
+      "How long a statement may wait for a lock."),
   ]
 
   private static let requestLimits = [
@@ -291,6 +325,12 @@ extension Setting {
     count(
       "DUCKMESH_SHUTDOWN_GRACE_MS", \.server.shutdownGraceMs, 0...600_000,
       "How long a stopping server finishes what it holds."),
+    count(
+      "DUCKMESH_DRAIN_DELAY_MS", \.server.drainDelayMs, 0...600_000,
+      """
+      How long a stopping server goes on serving while it already says that it is not ready, so \
+      that load balancers stop sending.
+      """),
     bytes(
       "DUCKMESH_FREE_SPACE_FLOOR_BYTES", \.server.freeSpaceFloorBytes, 0...(1 << 40),
       "Free space below which ingest answers STORAGE_FULL."),

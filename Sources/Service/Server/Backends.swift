@@ -1,50 +1,69 @@
 import API
 import Catalog
 import Configuration
-import Consistency
+import IngestBus
 import Model
 import ObjectStore
 import Runtime
-import SQLiteStore
 
-/// The embedded backends: one SQLite database for catalog and bus, one local folder for files.
+/// What stands behind the seams.
 struct Backends {
-  let database: SQLiteDatabase
-  let bus: SQLiteIngestBus
-  let catalog: SQLiteCatalog
-  let store: LocalObjectStore
+  let bus: any IngestBus
+  let catalog: any Catalog
+  let store: any ObjectStore
+  /// Who else materialises events from the bus.
+  let membership: any Membership
+  /// Nil where this process has the lake to itself.
+  let signals: (any LakeSignals)?
+  /// What the backends need to run; to be started before whoever uses them.
+  let services: [any Service]
 
-  init(_ configuration: ServerConfiguration, folder: DataFolder) throws {
+  /// Whether other processes may work on the same lake.
+  var isShared: Bool { signals != nil }
+
+  static func open(
+    _ configuration: ServerConfiguration, folder: DataFolder, clock: any MonotonicClock
+  ) async throws -> Backends {
+    switch configuration.catalog {
+    case .embedded:
+      try embedded(store: store(configuration, folder: folder), folder: folder, clock: clock)
+    case .postgreSQL(let location):
+      try await postgreSQL(
+        location, store: store(configuration, folder: folder), configuration, clock: clock)
+    }
+  }
+
+  private static func store(
+    _ configuration: ServerConfiguration, folder: DataFolder
+  ) throws -> LocalObjectStore {
     let isDefault = configuration.objectStoreFolder == configuration.dataFolder
-    store = try LocalObjectStore(
+    return try LocalObjectStore(
       root: isDefault ? folder.path : configuration.objectStoreFolder,
+      isShared: configuration.catalog != .embedded,
       executor: try BlockingExecutor(name: "files", threadCount: 4, queueLimit: 4_096))
-    database = try SQLiteDatabase(
-      path: folder.path + "/catalog.sqlite", lakeFolder: store.localPath(of: ""))
-    bus = SQLiteIngestBus(database: database)
-    catalog = SQLiteCatalog(database: database)
   }
 
   /// Takes in what earlier processes left: watermarks and what is pending; makes the tenants of the
   /// configuration.
+  ///
+  /// - Returns: the newest snapshot of which the watermarks are known now.
   func recover(
-    _ configuration: ServerConfiguration, hub: VisibilityHub, pending: PendingEvents
-  ) async throws {
+    _ configuration: ServerConfiguration, hub: VisibilityHub, pending: PendingEvents?
+  ) async throws -> SnapshotID {
     var names = Set(configuration.staticKeys.map(\.tenantId))
     if !configuration.isAuthenticationRequired { names.insert("default") }
     for name in names.sorted() { _ = try await catalog.ensureTenant(named: name, limit: .max) }
-    let accounts = try await catalog.accounts()
+    let watermarks = try await catalog.watermarks(after: SnapshotID(0))
     // What was committed right before the end may not have been acknowledged.
-    try await bus.acknowledge(accounts.map { (tenant: $0.tenant, through: $0.watermark) })
-    for account in accounts {
-      let latest = try await catalog.latestSnapshot(tenant: account.tenant)
-      hub.announce([
-        (account.tenant, BarrierState.Watermark(token: account.watermark, snapshot: latest.id))
-      ])
-      pending.learn(
-        tenant: account.tenant, head: VisibilityToken(account.acknowledged),
-        watermark: account.watermark)
+    try await bus.acknowledge(watermarks.map { (tenant: $0.tenant, through: $0.watermark) })
+    for tenant in watermarks {
+      pending?.learn(tenant: tenant.tenant, head: tenant.watermark, watermark: tenant.watermark)
+    }
+    hub.announce(watermarks.map { ($0.tenant, .init(token: $0.watermark, snapshot: $0.snapshot)) })
+    for tenant in try await bus.backlog() {
+      pending?.learn(tenant: tenant.tenant, head: tenant.head, watermark: tenant.watermark)
     }
     for tenant in try await catalog.tenants() { try await store.prepareFolder(tenant.folder) }
+    return watermarks.map(\.snapshot).max() ?? SnapshotID(0)
   }
 }

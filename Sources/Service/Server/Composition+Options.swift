@@ -9,14 +9,21 @@ import WorkerProtocol
 
 /// The parts' options as the configuration has them.
 extension Composition {
-  static func coordinatorOptions(_ limits: Limits.Coordinator) -> Coordinator.Options {
+  /// - Parameter isShared: whether other processes publish to the same bus. They do not tell of it,
+  ///   so the bus is asked as often as events may be old.
+  static func coordinatorOptions(
+    _ limits: Limits.Coordinator, isShared: Bool
+  ) -> Coordinator.Options {
     Coordinator.Options(
       flush: FlushSchedule.Options(
         flushIntervalMs: limits.flushIntervalMs, longestAgeMs: limits.maximumAgeMs,
         filesPerSecond: limits.filesPerSecond),
       claim: ClaimLimit(
         tenants: limits.commitTables, bytes: limits.claimBytes, records: limits.claimEvents),
-      leaseMs: limits.leaseMs, heartbeatMs: limits.heartbeatMs)
+      share: ClaimShare.Options(
+        patienceMs: 3 * limits.flushIntervalMs, cedingMs: limits.leaseMs),
+      leaseMs: limits.leaseMs, heartbeatMs: limits.heartbeatMs,
+      backlogIntervalMs: isShared ? max(50, limits.flushIntervalMs) : 1_000)
   }
 
   static func publisherOptions(_ limits: Limits.Publish) -> Publisher.Options {

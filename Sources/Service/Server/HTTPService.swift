@@ -4,22 +4,27 @@ import Foundation
 import HTTPServer
 import Observability
 import Runtime
+import WorkerPool
 
 /// The HTTP server as a service: it starts last and stops first.
 final class HTTPService: Service {
   let name = "http"
   private let configuration: ServerConfiguration
   private let handler: APIHandler
+  private let drain: Drain
   private let folder: DataFolder
+  private let clock: any MonotonicClock
   private let metrics: DuckMeshMetrics
   private let registry: MetricRegistry
   private let logger: Logger
   private let server = Lock<HTTPServer?>(nil)
 
   init(
-    configuration: ServerConfiguration, handler: APIHandler, folder: DataFolder,
-    metrics: DuckMeshMetrics, registry: MetricRegistry, logger: Logger
+    configuration: ServerConfiguration, handler: APIHandler, drain: Drain, folder: DataFolder,
+    clock: any MonotonicClock, metrics: DuckMeshMetrics, registry: MetricRegistry, logger: Logger
   ) {
+    self.drain = drain
+    self.clock = clock
     self.configuration = configuration
     self.handler = handler
     self.folder = folder
@@ -60,6 +65,10 @@ final class HTTPService: Service {
 
   func run(shutdown: Shutdown) async throws {
     await shutdown.wait()
+    // First the word, then the deed: a balancer that asks has time to look elsewhere.
+    drain.begin()
+    let delayMs = configuration.limits.server.drainDelayMs
+    if delayMs > 0 { try? await clock.sleep(for: .milliseconds(delayMs)) }
     folder.removeAddress()
     guard let server = server.withLock({ $0 }) else { return }
     let graceSeconds = Double(configuration.limits.server.shutdownGraceMs) / 1_000
@@ -75,13 +84,14 @@ final class HTTPService: Service {
 /// The query workers as a service.
 struct WorkerPoolService: Service {
   let name = "query-workers"
-  let startPool: @Sendable () async throws -> Void
-  let stopPool: @Sendable () async -> Void
+  private let pool: WorkerPool
 
-  func start(shutdown: Shutdown) async throws { try await startPool() }
+  init(_ pool: WorkerPool) { self.pool = pool }
+
+  func start(shutdown: Shutdown) async throws { try await pool.start() }
 
   func run(shutdown: Shutdown) async throws {
     await shutdown.wait()
-    await stopPool()
+    await pool.stop()
   }
 }

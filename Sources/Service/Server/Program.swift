@@ -10,6 +10,7 @@ package enum Program {
 
     usage:
       duckmesh serve [--SETTING VALUE]…   run the server until Ctrl-C
+      duckmesh migrate up|down|status     bring the catalog in PostgreSQL to a version
       duckmesh version                    print the version
       duckmesh help                       print this
 
@@ -18,7 +19,8 @@ package enum Program {
     ./duckmesh-data and listens on 127.0.0.1:8080.
 
     exit codes: 0 stopped in order, 1 failed while running, 2 wrong usage,
-    3 could not start (a setting, the port or the data folder: the message names the variable)
+    3 could not start (a setting, the port, the data folder or the catalog: the message names the
+    variable)
     """
 
   package static func run(
@@ -26,12 +28,15 @@ package enum Program {
   ) async -> Int32 {
     let isHelp = arguments.dropFirst().contains { $0 == "--help" || $0 == "-h" }
     switch arguments.first {
-    case "serve" where isHelp, "help", "--help", "-h":
+    case "serve" where isHelp, "migrate" where isHelp, "help", "--help", "-h":
       write(usage + "\n", to: .standardOutput)
       return 0
     case "serve":
       return await ServeCommand.run(
         arguments: Array(arguments.dropFirst()), environment: environment, shutdown: shutdown)
+    case "migrate":
+      return await MigrateCommand.run(
+        arguments: Array(arguments.dropFirst()), environment: environment)
     case "version", "--version":
       write("duckmesh \(ProductVersion.text)\n", to: .standardOutput)
       return 0

@@ -1,10 +1,8 @@
 import Configuration
 import Foundation
 import Glibc
-import HTTPServer
 import Observability
 import Runtime
-import SQLiteStore
 
 /// `duckmesh serve`: from the environment to a running server and its orderly end.
 package enum ServeCommand {
@@ -53,7 +51,8 @@ package enum ServeCommand {
       configuration: configuration, folder: folder, executable: executablePath(), logger: logger)
     let group = ServiceGroup(
       services: composition.services,
-      gracePeriod: .milliseconds(configuration.limits.server.shutdownGraceMs),
+      gracePeriod: .milliseconds(
+        configuration.limits.server.drainDelayMs + configuration.limits.server.shutdownGraceMs),
       observer: { event in log(event, logger) })
     do {
       try await group.run(until: shutdown)
@@ -94,24 +93,5 @@ package enum ServeCommand {
   private static func complain(_ text: String) -> Int32 {
     FileHandle.standardError.write(Data("duckmesh: \(text)\n".utf8))
     return Exit.cannotStart
-  }
-}
-
-/// Why the server did not start, in words that name what to change.
-enum StartFailure {
-  static func text(of error: any Error, _ configuration: ServerConfiguration) -> String {
-    switch error {
-    case HTTPServerError.addressInUse(let address, let port):
-      "\(address):\(port) is in use; set DUCKMESH_HTTP_ADDR to another address"
-    case let error as HTTPServerError:
-      "cannot listen on \(configuration.listenAddress) (\(error)); see DUCKMESH_HTTP_ADDR"
-    case DataFolder.Failure.held(let path, let holder):
-      "the data folder \(path) is in use by \(holder); set DUCKMESH_DATA_DIR to another folder"
-    case DataFolder.Failure.cannotCreate(let path, let reason):
-      "the data folder \(path) cannot be used: \(reason); see DUCKMESH_DATA_DIR"
-    case CatalogOpenError.newerCatalog(let found, let supported):
-      "the catalog is of version \(found), this program knows up to \(supported): use a newer one"
-    default: "cannot start: \(error)"
-    }
   }
 }

@@ -14,6 +14,8 @@ struct BreakableCatalog: Sendable {
   private let hook = Shared<Hook?>(nil)
   private let merges = Shared<(@Sendable (MergeCommit) async throws(CommitError) -> Void)?>(nil)
 
+  private let answers = Shared<(@Sendable (MergeCommit) throws(CommitError) -> Void)?>(nil)
+
   init(_ inner: SQLiteCatalog) { self.inner = inner }
 
   /// Takes the place of each commit of events; it may call the real one or not.
@@ -21,6 +23,11 @@ struct BreakableCatalog: Sendable {
 
   func beforeMerge(_ body: (@Sendable (MergeCommit) async throws(CommitError) -> Void)?) {
     merges.value.withLock { $0 = body }
+  }
+
+  /// Stands between the answer to a merge and whoever waits for it.
+  func afterMerge(_ body: (@Sendable (MergeCommit) throws(CommitError) -> Void)?) {
+    answers.value.withLock { $0 = body }
   }
 
   private final class Shared<Value: Sendable>: Sendable {
@@ -40,7 +47,9 @@ extension BreakableCatalog: CommitCatalog {
 
   func commit(_ merge: MergeCommit) async throws(CommitError) -> CommitReceipt {
     if let hook = merges.value.withLock({ $0 }) { try await hook(merge) }
-    return try await inner.commit(merge)
+    let receipt = try await inner.commit(merge)
+    if let hook = answers.value.withLock({ $0 }) { try hook(merge) }
+    return receipt
   }
 
   func resolve(
@@ -53,6 +62,16 @@ extension BreakableCatalog: CommitCatalog {
     _ table: TableID, owner: OwnerID, leaseMs: Int
   ) async throws(CatalogError) -> LeaseEpoch? {
     try await inner.leaseTable(table, owner: owner, leaseMs: leaseMs)
+  }
+
+  func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(merge)
+  }
+
+  func releaseTable(
+    _ table: TableID, owner: OwnerID, epoch: LeaseEpoch
+  ) async throws(CatalogError) {
+    try await inner.releaseTable(table, owner: owner, epoch: epoch)
   }
 }
 
@@ -103,6 +122,12 @@ extension BreakableCatalog: SnapshotCatalog {
 
   func snapshot(at time: Timestamp, tenant: TenantID) async throws(CatalogError) -> SnapshotRecord {
     try await inner.snapshot(at: time, tenant: tenant)
+  }
+
+  func watermarks(
+    after snapshot: SnapshotID
+  ) async throws(CatalogError) -> [TenantWatermark] {
+    try await inner.watermarks(after: snapshot)
   }
 
   func snapshots(

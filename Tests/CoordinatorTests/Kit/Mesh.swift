@@ -54,14 +54,18 @@ final class Mesh: Sendable {
       service: "test", minimumLevel: .info, descriptor: logFile.fileDescriptor)
   }
 
-  func coordinator(_ change: (inout Coordinator.Options) -> Void = { _ in }) -> Coordinator {
+  func coordinator(
+    membership: any Membership = SoleMembership(), hub: VisibilityHub? = nil,
+    _ change: (inout Coordinator.Options) -> Void = { _ in }
+  ) -> Coordinator {
     var options = Coordinator.Options(
       flush: .init(flushIntervalMs: 20, longestAgeMs: 100, filesPerSecond: 1_000),
       backlogIntervalMs: 50, acknowledgeIntervalMs: 20,
       backoff: Backoff(initialMs: 5, maximumMs: 20))
     change(&options)
     return Coordinator(
-      bus: bus, catalog: catalog, store: store, hub: hub, materializers: engine,
+      bus: bus, membership: membership, catalog: catalog, store: store, hub: hub ?? self.hub,
+      materializers: engine,
       options: options, clock: SystemMonotonicClock(), metrics: metrics, logger: logger)
   }
 

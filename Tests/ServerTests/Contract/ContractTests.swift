@@ -1,4 +1,5 @@
 import API
+import Configuration
 import Foundation
 import SimdJSON
 import Testing
@@ -57,6 +58,15 @@ import Testing
         Set(operation["x-roles"]?.texts ?? ["none"]) == Set((roles ?? []).map(\.rawValue)),
         "\(route)")
       #expect((operation["x-administrator"] == .scalar("true")) == (roles == []), "\(route)")
+    }
+  }
+
+  @Test func theContractNamesTheProcessesThatServeARoute() throws {
+    let contract = try Self.contract()
+    for route in Route.allCases {
+      let written = try Self.operation(route, contract)["x-process-roles"]?.texts
+      let all = ServerRole.allCases.map(\.rawValue)
+      #expect(Set(written ?? all) == Set(route.roles.map(\.rawValue)), "\(route)")
     }
   }
 

@@ -27,7 +27,8 @@ final class ServerProcess: Sendable {
   private let life = Lock<Life?>(nil)
   let http: HTTPClient
 
-  private init(settings: [String: String], launcher: [String]) throws {
+  /// Makes its folder; `with` and `Deployment` start it.
+  init(settings: [String: String], launcher: [String] = []) throws {
     folder = try TemporaryFolder()
     self.settings = settings
     self.launcher = launcher
@@ -37,7 +38,7 @@ final class ServerProcess: Sendable {
   }
 
   /// Each server is some processes: all tests at once would measure the machine.
-  private static let places = AsyncSemaphore(permits: 2, maximumWaiters: 1_000)
+  static let places = AsyncSemaphore(permits: 2, maximumWaiters: 1_000)
 
   /// Runs the body with a started server; afterwards the server has stopped in order.
   ///

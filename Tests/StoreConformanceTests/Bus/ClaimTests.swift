@@ -187,24 +187,65 @@ import Testing
         try await lab.bus.backlog() == [
           TenantBacklog(
             tenant: table.tenant, head: VisibilityToken(4), watermark: VisibilityToken(2),
-            oldestPublishedAt: since, bytes: bytes)
+            oldestPublishedAt: since, bytes: bytes,
+            lease: LeaseView(owner: first, remainingMs: leaseMs + 1))
         ])
+      lab.clock.advanceLease(milliseconds: leaseMs - 1)
+      #expect(
+        try await lab.bus.backlog().first?.lease == LeaseView(owner: first, remainingMs: 2))
+      lab.clock.advanceLease(milliseconds: 1)
+      #expect(try await lab.bus.backlog().map(\.lease) == [nil])
     }
   }
 
-  @Test(arguments: StoreBackends.all)
-  func openingAgainFencesOffWhoeverHeldALease(_ kind: StoreKind) async throws {
-    try await withLab(kind) { lab in
+  @Test(arguments: StoreBackends.embedded)
+  func openingAgainFencesOffWhoeverHeldALease(_ kind: EmbeddedKind) async throws {
+    try await withLab(kind) { lab, backend in
       let table = try await lab.makeTable(of: "acme")
       try await lab.publishRows(table, 1)
       let claim = try #require(try await lab.claim(first, [table.tenant]).first)
-      let after = try await lab.afterCrash()
+      let after = Lab(
+        backend: backend, clock: lab.clock, store: try await backend.openAfterCrash(),
+        lake: lab.lake)
       let commit = try lab.materialise([claim], owner: first)
       await #expect(throws: CommitError.fenced([table.tenant])) {
         try await after.catalog.commit(commit)
       }
       let taken = try #require(try await after.claim(second, [table.tenant]).first)
       #expect(taken.epoch > claim.epoch)
+    }
+  }
+
+  @Test(arguments: StoreBackends.shared)
+  func anotherProcessThatOpensLeavesLeasesAlone(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let table = try await lab.makeTable(of: "acme")
+      try await lab.publishRows(table, 1)
+      let claim = try #require(try await lab.claim(first, [table.tenant]).first)
+      let other = try await lab.inAnotherProcess()
+      #expect(try await other.claim(second, [table.tenant]).isEmpty)
+      _ = try await lab.catalog.commit(try lab.materialise([claim], owner: first))
+      #expect(try await other.claim(second, [table.tenant]).isEmpty)
+    }
+  }
+
+  @Test(arguments: StoreBackends.shared)
+  func aClockThatWasSetBackDoesNotKeepADeadOwnersLeaseAlive(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let table = try await lab.makeTable(of: "acme")
+      try await lab.publishRows(table, 1)
+      let claim = try #require(try await lab.claim(first, [table.tenant]).first)
+      lab.clock.advanceLease(milliseconds: -3_600_000)
+      #expect(
+        try await lab.bus.extendLease(
+          owner: first, claims: [(claim.tenant, claim.epoch)], leaseMs: leaseMs
+        ).isEmpty)
+      let taken = try #require(try await lab.claim(second, [table.tenant]).first)
+      #expect(taken.epoch > claim.epoch)
+      let commit = try lab.materialise([claim], owner: first)
+      await #expect(throws: CommitError.fenced([table.tenant])) {
+        try await lab.catalog.commit(commit)
+      }
     }
   }
 }

@@ -239,6 +239,38 @@ import Testing
   }
 
   @Test(arguments: StoreBackends.all)
+  func aNULInAStatisticOrAMessageKeepsNoCommitOut(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let table = try await lab.makeTable(of: "acme")
+      _ = try await lab.publish(table, TestEvent("a"), TestEvent("b", "bad\0payload"))
+      let commit = try lab.materialise(try await lab.claim(owner, [table.tenant]), owner: owner)
+      let (file, letter) = (commit.files[0], commit.deadLetters[0])
+      let statistics = ColumnStatistics(
+        columnID: 2, byteCount: 8, valueCount: 1, nullCount: 0, minimum: "a\0b", maximum: "z",
+        containsNaN: nil)
+      _ = try await lab.catalog.commit(
+        commit.replacing(
+          files: [
+            NewDataFile(
+              table: table.id, name: file.name, recordCount: file.recordCount,
+              byteCount: file.byteCount, footerByteCount: file.footerByteCount,
+              statistics: file.statistics + [statistics])
+          ],
+          deadLetters: [
+            NewDeadLetter(
+              tenant: letter.tenant, table: letter.table, token: letter.token, schemaVersion: 1,
+              operation: 0, reason: letter.reason, message: "it holds \0",
+              idempotencyKey: letter.idempotencyKey, payload: letter.payload)
+          ]))
+      let kept = try await lab.catalog.deadLetters(
+        tenant: table.tenant, tokens: nil, after: nil, limit: 9)
+      #expect(kept.map(\.payload) == [Array("bad\0payload".utf8)])
+      #expect(try #require(kept.first?.message).hasPrefix("it holds "))
+      #expect(try await lab.catalog.violations().isEmpty)
+    }
+  }
+
+  @Test(arguments: StoreBackends.all)
   func deadLettersAreListedInOrderByPageAndByToken(_ kind: StoreKind) async throws {
     try await withLab(kind) { lab in
       let table = try await lab.makeTable(of: "acme")

@@ -29,19 +29,19 @@ import Testing
   func aDamagedSegmentStopsTheClaimInsteadOfSkippingATokenOrInventingOne(
     _ kind: StoreKind
   ) async throws {
-    for statement in [
+    let common = [
       "DELETE FROM duckmesh_segment WHERE first_token = 1",
       "DELETE FROM duckmesh_segment WHERE first_token = 2",
       "UPDATE duckmesh_segment SET last_token = last_token - 1 WHERE first_token = 2",
-      "UPDATE duckmesh_segment SET skipped = x'00' WHERE first_token = 2",
-      "UPDATE duckmesh_segment SET skipped = x'ff' WHERE first_token = 2",
       "UPDATE duckmesh_segment SET record_count = -1 WHERE first_token = 2",
-    ] {
+    ]
+    for damage in 0..<6 {
       try await withLab(kind) { lab in
         let table = try await lab.makeTable(of: "acme")
         _ = try await lab.publish(table, TestEvent("a"))
         _ = try await lab.publish(table, TestEvent("b"), TestEvent("c"))
         _ = try await lab.publish(table, TestEvent("d"))
+        let statement = (common + lab.backend.skipListDamages)[damage]
         try await lab.backend.damage(statement)
         let error = await #expect(throws: BusError.self, "\(statement)") {
           try await lab.claim(OwnerID("owner"), [table.tenant])
@@ -114,8 +114,9 @@ struct Damage: Sendable, CustomTestStringConvertible {
       "no path is named twice", "UPDATE ducklake_data_file SET path = 'same.parquet'"),
     Damage(
       "no file of the lake is on the schedule of deletion",
-      "INSERT INTO ducklake_files_scheduled_for_deletion SELECT f.data_file_id,"
-        + " 'schema-' || n.schema_id || '/table-' || t.table_id || '/' || f.path, 1, ''"
+      "INSERT INTO ducklake_files_scheduled_for_deletion(data_file_id, path)"
+        + " SELECT f.data_file_id,"
+        + " 'schema-' || n.schema_id || '/table-' || t.table_id || '/' || f.path"
         + " FROM ducklake_data_file f JOIN duckmesh_table t USING (table_id)"
         + " JOIN duckmesh_tenant n USING (tenant_id) LIMIT 1"),
   ]

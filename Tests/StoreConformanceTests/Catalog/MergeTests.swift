@@ -120,6 +120,68 @@ import Testing
     }
   }
 
+  @Test(arguments: StoreBackends.all)
+  func resolvingTellsAMergeThatWasApplied(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let (table, merge) = try await twoFiles(lab)
+      let receipt = try await lab.catalog.commit(merge)
+      #expect(try await lab.catalog.resolve(merge) == receipt)
+      // The lease went with the question: nobody has to wait for it.
+      let epoch = try await lab.catalog.leaseTable(
+        table.id, owner: OwnerID("other"), leaseMs: leaseMs)
+      #expect(try #require(epoch) > merge.epoch)
+      #expect(try await lab.catalog.resolve(merge) == receipt)
+    }
+  }
+
+  @Test(arguments: StoreBackends.all)
+  func resolvingAMergeThatWasNotAppliedFencesItOff(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let (table, merge) = try await twoFiles(lab)
+      #expect(try await lab.catalog.resolve(merge) == nil)
+      await #expect(throws: CommitError.fenced([])) { try await lab.catalog.commit(merge) }
+      #expect(try await lab.catalog.liveFiles(of: table.id).count == 2)
+      let inputs = try await lab.catalog.liveFiles(of: table.id).map(\.file)
+      _ = try await lab.merge(table, inputs: inputs, owner: owner)
+      #expect(try await lab.catalog.violations().isEmpty)
+    }
+  }
+
+  @Test(arguments: StoreBackends.all)
+  func resolvingAMergeDoesNotTouchALeaseThatHasChangedHands(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let (table, merge) = try await twoFiles(lab)
+      lab.clock.advanceLease(milliseconds: leaseMs)
+      let thief = OwnerID("thief")
+      let stolen = try #require(
+        try await lab.catalog.leaseTable(table.id, owner: thief, leaseMs: leaseMs))
+      #expect(try await lab.catalog.resolve(merge) == nil)
+      try await lab.catalog.releaseTable(table.id, owner: owner, epoch: merge.epoch)
+      _ = try await lab.catalog.commit(
+        MergeCommit(
+          id: .random(), owner: thief, epoch: stolen, table: table.id, inputs: merge.inputs,
+          output: merge.output, rowIDStart: 0))
+    }
+  }
+
+  @Test(arguments: StoreBackends.all)
+  func aTableThatWasGivenBackIsLeasedAtOnceUnderAnotherEpoch(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let (table, merge) = try await twoFiles(lab)
+      let other = OwnerID("other")
+      // Neither a stranger nor an older epoch gives back what is held.
+      try await lab.catalog.releaseTable(table.id, owner: other, epoch: merge.epoch)
+      try await lab.catalog.releaseTable(
+        table.id, owner: owner, epoch: LeaseEpoch(merge.epoch.rawValue - 1))
+      #expect(
+        try await lab.catalog.leaseTable(table.id, owner: other, leaseMs: leaseMs) == nil)
+      try await lab.catalog.releaseTable(table.id, owner: owner, epoch: merge.epoch)
+      let epoch = try await lab.catalog.leaseTable(table.id, owner: other, leaseMs: leaseMs)
+      #expect(try #require(epoch) > merge.epoch)
+      await #expect(throws: CommitError.fenced([])) { try await lab.catalog.commit(merge) }
+    }
+  }
+
   private func twoFiles(_ lab: Lab) async throws -> (TableRecord, MergeCommit) {
     let table = try await lab.makeTable(of: "acme")
     for index in 0..<2 {

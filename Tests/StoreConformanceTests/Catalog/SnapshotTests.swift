@@ -61,6 +61,41 @@ import Testing
   }
 
   @Test(arguments: StoreBackends.all)
+  func aPollerIsToldTheNewestWatermarkOfEveryTenantThatWentOn(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let mine = try await lab.makeTable(of: "acme")
+      let theirs = try await lab.makeTable(of: "globex")
+      let made = try await lab.catalog.watermarks(after: SnapshotID(0))
+      #expect(made.map(\.tenant) == [mine.tenant, theirs.tenant])
+      #expect(made.allSatisfy { $0.watermark == .none })
+      let last = try #require(made.map(\.snapshot).max())
+      #expect(try await lab.catalog.watermarks(after: last).isEmpty)
+
+      try await lab.publishRows(mine, 2, prefix: "first")
+      try await lab.commitAll([mine.tenant])
+      try await lab.publishRows(mine, 1, prefix: "second")
+      let newest = try await lab.commitAll([mine.tenant]).snapshot
+      let moved = TenantWatermark(
+        tenant: mine.tenant, watermark: VisibilityToken(3), snapshot: newest)
+      #expect(try await lab.catalog.watermarks(after: last) == [moved])
+      #expect(try await lab.catalog.watermarks(after: newest).isEmpty)
+
+      try await lab.publishRows(theirs, 1)
+      let both = try await lab.commitAll([theirs.tenant]).snapshot
+      #expect(
+        try await lab.catalog.watermarks(after: last) == [
+          moved,
+          TenantWatermark(tenant: theirs.tenant, watermark: VisibilityToken(1), snapshot: both),
+        ])
+      // Expiry hands rows on to later snapshots, but takes no tenant's newest.
+      let all = try await lab.catalog.snapshotStubs(after: nil, limit: 100).map(\.id)
+      _ = try await lab.catalog.expireSnapshots(all)
+      #expect(try await lab.catalog.watermarks(after: newest).map(\.snapshot) == [both])
+      #expect(try await lab.catalog.watermarks(after: SnapshotID(0)).count == 2)
+    }
+  }
+
+  @Test(arguments: StoreBackends.all)
   func snapshotsAreListedNewestFirstByPage(_ kind: StoreKind) async throws {
     try await withLab(kind) { lab in
       let table = try await lab.makeTable(of: "acme")

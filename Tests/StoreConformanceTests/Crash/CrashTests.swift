@@ -6,13 +6,13 @@ import Testing
 
 /// The store as a power cut leaves it, at moments chosen by the race of everything with everything.
 @Suite struct CrashTests {
-  @Test(arguments: StoreBackends.all, [UInt64(41), 42])
+  @Test(arguments: StoreBackends.embedded, [UInt64(41), 42])
   func whatWasAcknowledgedBeforeACrashIsThereAfterIt(
-    _ kind: StoreKind, _ seed: UInt64
+    _ kind: EmbeddedKind, _ seed: UInt64
   ) async throws {
-    try await withLab(kind) { lab in
+    try await withLab(kind) { lab, backend in
       let table = try await lab.makeTable(of: "acme")
-      let run = CrashRun(lab: lab, table: table, seed: seed)
+      let run = CrashRun(lab: lab, backend: backend, table: table, seed: seed)
       try await withThrowingTaskGroup(of: Void.self) { group in
         for number in 0..<3 { group.addTask { try await run.publish(number) } }
         group.addTask { try await run.commit() }
@@ -35,12 +35,14 @@ private final class CrashRun: Sendable {
   }
 
   private let lab: Lab
+  private let backend: any EmbeddedBackend
   private let table: TableRecord
   private let seed: UInt64
   private let state = Lock(State())
 
-  init(lab: Lab, table: TableRecord, seed: UInt64) {
+  init(lab: Lab, backend: any EmbeddedBackend, table: TableRecord, seed: UInt64) {
     self.lab = lab
+    self.backend = backend
     self.table = table
     self.seed = seed
   }
@@ -80,14 +82,15 @@ private final class CrashRun: Sendable {
 
   func checkpoint() async throws {
     while !isStopped {
-      try await lab.backend.checkpoint()
+      try await backend.checkpoint()
       await Task.yield()
     }
   }
 
   func crashAndCheck() async throws {
     let before = state.withLock { $0 }
-    let after = try await lab.afterCrash()
+    let after = Lab(
+      backend: backend, clock: lab.clock, store: try await backend.openAfterCrash(), lake: lab.lake)
     #expect(try await after.catalog.violations().isEmpty)
     let keys = Array(before.acknowledged.keys)
     let receipts = try await after.bus.receipts(for: keys.map { keyHash($0, table) })

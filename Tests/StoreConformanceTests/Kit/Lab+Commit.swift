@@ -92,7 +92,7 @@ extension Lab {
       ])
   }
 
-  private func letter(_ event: ClaimedEvent, tenant: TenantID) -> NewDeadLetter {
+  func letter(_ event: ClaimedEvent, tenant: TenantID) -> NewDeadLetter {
     NewDeadLetter(
       tenant: tenant, table: event.table, token: VisibilityToken(event.token), schemaVersion: 1,
       operation: 0, reason: "bad_payload", message: "it is bad",

@@ -42,16 +42,30 @@ final class Lab: Sendable {
     ])
   }
 
-  /// The same store after a power cut at this moment.
-  func afterCrash() async throws -> Lab {
-    Lab(backend: backend, clock: clock, store: try await backend.openAfterCrash(), lake: lake)
+  /// The same store as another process opens it, while this one goes on.
+  func inAnotherProcess() async throws -> Lab {
+    Lab(backend: backend, clock: clock, store: try await backend.open(), lake: lake)
   }
 }
 
 /// Runs a test with a fresh store that is removed afterwards.
 func withLab(_ kind: StoreKind, _ body: (Lab) async throws -> Void) async throws {
   let clock = TestClock()
+  try await withLab(over: try await kind.make(clock), clock, body)
+}
+
+/// Runs a test with a fresh store and what leaves it as a power cut at that moment would.
+func withLab(
+  _ kind: EmbeddedKind, _ body: (Lab, any EmbeddedBackend) async throws -> Void
+) async throws {
+  let clock = TestClock()
   let backend = try await kind.make(clock)
+  try await withLab(over: backend, clock) { lab in try await body(lab, backend) }
+}
+
+private func withLab(
+  over backend: any StoreBackend, _ clock: TestClock, _ body: (Lab) async throws -> Void
+) async throws {
   do {
     try await body(
       Lab(backend: backend, clock: clock, store: try await backend.open(), lake: TokenLake()))

@@ -5,7 +5,7 @@ import SQLite
 import SQLiteStore
 
 /// The embedded database in a temporary folder.
-final class SQLiteBackend: StoreBackend {
+final class SQLiteBackend: EmbeddedBackend {
   let folder: String
   private let clock: TestClock
   private let opened = Lock<SQLiteDatabase?>(nil)
@@ -55,6 +55,11 @@ final class SQLiteBackend: StoreBackend {
     let path = databasePath
     try await offPool { try SQLiteConnection(path: path, mode: .readWriteCreate).execute(sql) }
   }
+
+  let skipListDamages = [
+    "UPDATE duckmesh_segment SET skipped = x'00' WHERE first_token = 2",
+    "UPDATE duckmesh_segment SET skipped = x'ff' WHERE first_token = 2",
+  ]
 
   func checkpoint() async throws {
     guard let database = opened.withLock({ $0 }) else { return }

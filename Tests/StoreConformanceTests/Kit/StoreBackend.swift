@@ -17,16 +17,22 @@ protocol StoreBackend: Sendable {
   /// Opens what is there, or a fresh store the first time.
   func open() async throws -> OpenStore
 
-  /// Opens the store as a power cut would leave it at this very moment, while `open()`'s goes on.
-  func openAfterCrash() async throws -> OpenStore
-
   /// Runs a statement past all rules, as a bug or a damaged disk would.
   func damage(_ sql: String) async throws
 
-  /// Moves the log into the database, where the backend has such a thing.
-  func checkpoint() async throws
+  /// Statements that each spoil the list of skipped records of the segment at token 2.
+  var skipListDamages: [String] { get }
 
   func remove() async
+}
+
+/// A store that one process has to itself, in files that can be copied as a power cut leaves them.
+protocol EmbeddedBackend: StoreBackend {
+  /// Opens the store as a power cut would leave it at this very moment, while `open()`'s goes on.
+  func openAfterCrash() async throws -> OpenStore
+
+  /// Moves the log into the database.
+  func checkpoint() async throws
 }
 
 /// A kind of store, named for the test's output.
@@ -36,8 +42,23 @@ struct StoreKind: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
 }
 
+/// A kind of embedded store.
+struct EmbeddedKind: Sendable, CustomTestStringConvertible {
+  let name: String
+  let make: @Sendable (TestClock) async throws -> any EmbeddedBackend
+  var testDescription: String { name }
+}
+
 enum StoreBackends {
-  static let all: [StoreKind] = [
-    StoreKind(name: "SQLite") { clock in try await SQLiteBackend(clock: clock) }
+  static let all: [StoreKind] =
+    embedded.map { kind in StoreKind(name: kind.name) { try await kind.make($0) } } + shared
+
+  static let embedded: [EmbeddedKind] = [
+    EmbeddedKind(name: "SQLite") { clock in try await SQLiteBackend(clock: clock) }
+  ]
+
+  /// Stores that any number of processes use at once.
+  static let shared: [StoreKind] = [
+    StoreKind(name: "PostgreSQL") { clock in try await PostgreSQLBackend(clock: clock) }
   ]
 }

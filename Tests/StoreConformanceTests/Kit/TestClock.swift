@@ -1,7 +1,7 @@
 import Catalog
+import LakeTables
 import Model
 import Runtime
-import SQLiteStore
 
 /// The catalog's two clocks, moved by hand.
 final class TestClock: Sendable {

@@ -55,6 +55,18 @@ struct DuckLakeOracle {
     let newest: [String: [Row]?]
   }
 
+  struct InsertRequest: Encodable {
+    let catalog: String
+    let table: String
+    let rows: [Row]
+    let extra: String?
+    let times: Int
+  }
+
+  private struct InsertAnswer: Decodable {
+    let failures: Int
+  }
+
   private struct ReadRequest: Encodable {
     let catalog: String
     let tables: [String]
@@ -77,7 +89,18 @@ struct DuckLakeOracle {
       })
   }
 
+  /// Commits rows as another program does.
+  ///
+  /// - Returns: how often another writer was first and it had to try again.
+  @discardableResult
+  static func insert(_ request: InsertRequest) async throws -> Int {
+    let answer: InsertAnswer = try await ask(["insert": request])
+    return answer.failures
+  }
+
   /// Every snapshot with the rows of each `schema.table`.
+  ///
+  /// - Parameter catalog: `sqlite:FILE` or `postgres:CONNECTION`.
   static func read(catalog: String, tables: [String]) async throws -> ReadAnswer {
     try await ask(["read": ReadRequest(catalog: catalog, tables: tables)])
   }
@@ -90,7 +113,11 @@ struct DuckLakeOracle {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
       process.arguments = [root + "/Tests/Oracle/ducklake_oracle.py"]
-      process.environment = ["PYTHONPATH": root + "/.deps/oracle", "HOME": "/nonexistent"]
+      process.environment = [
+        "PYTHONPATH": root + "/.deps/oracle", "HOME": "/nonexistent",
+        // The tests' server makes transactions read-only unless they say otherwise.
+        "PGOPTIONS": "-c default_transaction_read_only=off",
+      ]
       let (standardInput, standardOutput) = (Pipe(), Pipe())
       process.standardInput = standardInput
       process.standardOutput = standardOutput

@@ -7,8 +7,9 @@ import Testing
 @Suite struct DuckLakeOracleTests {
   typealias Row = DuckLakeOracle.Row
 
-  @Test func theOfficialExtensionReadsEverySnapshotAsWeCommittedIt() async throws {
-    try await withOracleLab { lab in
+  @Test(arguments: OracleBackends.all)
+  func theOfficialExtensionReadsEverySnapshotAsWeCommittedIt(_ kind: OracleKind) async throws {
+    try await withOracleLab(kind) { lab in
       var history = try await lab.history(tables: ["acme.events", "globex.Visits"])
       try await lab.checkOracle(history)
 
@@ -35,132 +36,58 @@ import Testing
       #expect(try await lab.lab.catalog.violations().isEmpty)
     }
   }
-}
 
-/// What every table held right after a snapshot.
-private struct Step {
-  let snapshot: SnapshotID
-  let time: Timestamp
-  let rows: [String: [DuckLakeOracle.Row]?]
-}
-
-/// A lab whose files are real Parquet files.
-private final class OracleLab {
-  let lab: Lab
-  let backend: SQLiteBackend
-  let events: TableRecord
-  let visits: TableRecord
-  private let owner = OwnerID("oracle")
-  private var rows: [TableID: [DuckLakeOracle.Row]] = [:]
-  private var addedBy: [TableID: [SnapshotID]] = [:]
-
-  init(_ lab: Lab, _ backend: SQLiteBackend) async throws {
-    self.lab = lab
-    self.backend = backend
-    events = try await lab.makeTable(of: "acme")
-    visits = try await lab.makeTable("Visits", try await lab.makeTenant("globex"))
-  }
-
-  /// A few commits, with every snapshot's content remembered.
-  func history(tables: [String]) async throws -> [Step] {
-    var steps = [try await step()]
-    for round in 0..<3 {
-      let base = Int64(round * 10)
-      try await commit([(events, [.init(base + 1, "a\(round)"), .init(base + 2, nil)])])
-      steps.append(try await step())
-      lab.clock.advanceWall(milliseconds: round == 1 ? -5_000 : 1)
-    }
-    try await commit([
-      (events, [.init(-7, "it's \"quoted\" \u{1F986}")]),
-      (visits, [.init(.max, ""), .init(1, "x")]),
-    ])
-    steps.append(try await step())
-    return steps
-  }
-
-  func step() async throws -> Step {
-    let stub = try #require(
-      try await lab.catalog.snapshotStubs(after: nil, limit: 1_000).last)
-    var now: [String: [DuckLakeOracle.Row]?] = [:]
-    for (name, table) in [("acme.events", events), ("globex.Visits", visits)] {
-      let live = try await lab.catalog.table(named: table.name, tenant: table.tenant) != nil
-      now[name] = .some(live ? (rows[table.id] ?? []).sorted { $0.id < $1.id } : nil)
-    }
-    return Step(snapshot: stub.id, time: stub.time, rows: now)
-  }
-
-  func commit(_ new: [(table: TableRecord, rows: [DuckLakeOracle.Row])]) async throws {
-    for (table, rows) in new {
-      _ = try await lab.publish([
-        Draft(table, rows.map { TestEvent("\(table.name)-\($0.id)", "\($0.note ?? "null")") })
-      ])
-    }
-    let claims = try await lab.claim(owner, new.map(\.table.tenant).sorted())
-    var files: [NewDataFile] = []
-    for (table, rows) in new {
-      files.append(try await DuckLakeOracle.write(rows, of: table, lake: backend.lakeFolder))
-    }
-    let receipt = try await lab.catalog.commit(
-      EventCommit(
-        id: .random(), owner: owner, fences: claims.map(\.fence),
-        tables: new.map { ($0.table.id, 1) }, files: files,
-        ledger: new.map {
-          NewLedgerRow(
-            tenant: $0.table.tenant, table: $0.table.id,
-            counts: LedgerCounts(inserted: Int64($0.rows.count)))
-        }, deadLetters: []))
-    for (table, rows) in new {
-      self.rows[table.id, default: []] += rows
-      addedBy[table.id, default: []] += rows.map { _ in receipt.snapshot }
-    }
-  }
-
-  func merge(_ table: TableRecord) async throws {
-    let inputs = try await lab.catalog.liveFiles(of: table.id).map(\.file)
-    let all = try #require(rows[table.id])
-    let added = try #require(addedBy[table.id])
-    let output = try await DuckLakeOracle.write(
-      all, history: added.enumerated().map { [$1.rawValue, Int64($0)] }, of: table,
-      lake: backend.lakeFolder)
-    let epoch = try #require(
-      try await lab.catalog.leaseTable(table.id, owner: owner, leaseMs: 1_000))
-    _ = try await lab.catalog.commit(
-      MergeCommit(
-        id: .random(), owner: owner, epoch: epoch, table: table.id, inputs: inputs,
-        output: output, rowIDStart: 0))
-  }
-
-  func checkOracle(
-    _ history: [Step], sourceLocation: SourceLocation = #_sourceLocation
-  ) async throws {
-    let answer = try await DuckLakeOracle.read(
-      catalog: backend.databasePath, tables: ["acme.events", "globex.Visits"])
-    let found = Dictionary(
-      uniqueKeysWithValues: answer.snapshots.map { (SnapshotID($0.snapshot), $0) })
-    for step in history {
-      let snapshot = try #require(found[step.snapshot], sourceLocation: sourceLocation)
-      #expect(
-        snapshot.timeMicroseconds == step.time.microseconds, sourceLocation: sourceLocation)
-      for (table, rows) in step.rows {
-        #expect(
-          snapshot.tables[table] == .some(rows), "\(table) at \(step.snapshot.rawValue)",
-          sourceLocation: sourceLocation)
+  @Test func commitsOfAnotherProgramBetweenOursAreHonoured() async throws {
+    try await withOracleLab(OracleBackends.postgreSQL) { lab in
+      var history = try await lab.history(tables: ["acme.events", "globex.Visits"])
+      let texts = [
+        nil, "", "free text, not JSON {\"commit\":", "{\"commit\":\"0\"}", "\u{1F986}'\\",
+      ]
+      for (index, text) in texts.enumerated() {
+        let id = Int64(1_000 + index * 10)
+        try await lab.insertFromOutside([Row(id, "outside"), Row(id + 1, nil)], extra: text)
+        history.append(try await lab.step())
+        try await lab.commit([(lab.events, [Row(id + 2, "after \(index)")])])
+        history.append(try await lab.step())
       }
-    }
-    #expect(answer.newest == history.last?.rows, sourceLocation: sourceLocation)
-  }
-}
+      try await lab.checkOracle(history)
 
-private func withOracleLab(_ body: (OracleLab) async throws -> Void) async throws {
-  let clock = TestClock()
-  let backend = try await SQLiteBackend(clock: clock)
-  do {
-    let lab = Lab(
-      backend: backend, clock: clock, store: try await backend.open(), lake: TokenLake())
-    try await body(try await OracleLab(lab, backend))
-  } catch {
-    await backend.remove()
-    throw error
+      // The rows of both go through a merge, and what is after it as well.
+      try await lab.merge(lab.events)
+      history.append(try await lab.step())
+      try await lab.insertFromOutside([Row(2_000, "last")], extra: nil)
+      history.append(try await lab.step())
+      try await lab.commit([(lab.events, [Row(2_001, "very last")])])
+      history.append(try await lab.step())
+      try await lab.checkOracle(history)
+      // Rows that were never published are found, and nothing else is.
+      let rules = Set(try await lab.lab.catalog.violations().map(\.rule))
+      #expect(rules == ["the rows of a table's files are the rows its ledger inserted"])
+    }
   }
-  await backend.remove()
+
+  @Test func anotherProgramThatCommitsAtTheSameTimeLosesNothingAndStopsNothing() async throws {
+    try await withOracleLab(OracleBackends.postgreSQL) { lab in
+      let before = try await lab.step().snapshot
+      let request = DuckLakeOracle.InsertRequest(
+        catalog: lab.backend.oracleCatalog, table: "acme.events", rows: [Row(5_000, "theirs")],
+        extra: "x", times: 15)
+      async let failures = DuckLakeOracle.insert(request)
+      for index in 0..<40 {
+        try await lab.commit([(lab.events, [Row(Int64(3_000 + index), "ours")])])
+      }
+      _ = try await failures
+      let newest = try await lab.step()
+      // Dense: each of both programs' commits has one id, and none has the same.
+      #expect(newest.snapshot.rawValue == before.rawValue + 55)
+      let answer = try await DuckLakeOracle.read(
+        catalog: lab.backend.oracleCatalog, tables: ["acme.events"])
+      let rows = try #require(answer.newest["acme.events"] ?? nil)
+      #expect(rows.count == 55)
+      #expect(rows.filter { $0.id == 5_000 }.count == 15)
+      #expect(answer.snapshots.map(\.snapshot) == Array(0...newest.snapshot.rawValue))
+      let counts = answer.snapshots.compactMap { ($0.tables["acme.events"] ?? nil)?.count }
+      #expect(counts == counts.sorted())
+    }
+  }
 }

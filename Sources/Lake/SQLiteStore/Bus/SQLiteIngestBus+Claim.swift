@@ -20,7 +20,7 @@ extension SQLiteIngestBus {
     }
     let now = clock.lease()
     let isComfortable = pending.allSatisfy {
-      $0.lease.owner == owner && $0.lease.leasedUntil > now.adding(milliseconds: leaseMs / 2)
+      LeaseRules.isComfortable($0.lease, for: owner, now: now, leaseMs: leaseMs)
     }
     // A lease of the owner's own that has more than half its time left is used as it is, which
     // spares a transaction a commit.

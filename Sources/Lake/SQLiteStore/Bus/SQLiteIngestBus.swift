@@ -79,10 +79,13 @@ package struct SQLiteIngestBus: IngestBus {
   }
 
   package func backlog() async throws(BusError) -> [TenantBacklog] {
-    try await read { (connection) throws(SQLiteError) in
+    let clock = database.clock
+    return try await read { (connection) throws(SQLiteError) in
+      let now = clock.lease()
       let statement = try connection.statement(
         """
-        SELECT h.tenant_id, h.head, c.watermark, min(s.published_at), sum(s.byte_count)
+        SELECT h.tenant_id, h.head, c.watermark, min(s.published_at), sum(s.byte_count),
+          c.owner, c.leased_until
         FROM duckmesh_head h JOIN duckmesh_consumer c USING (tenant_id)
         JOIN duckmesh_segment s ON s.tenant_id = h.tenant_id AND s.first_token > c.watermark
         WHERE h.head > c.watermark GROUP BY h.tenant_id
@@ -94,7 +97,10 @@ package struct SQLiteIngestBus: IngestBus {
             tenant: TenantID(statement.int64(0)), head: VisibilityToken(statement.int64(1)),
             watermark: VisibilityToken(statement.int64(2)),
             oldestPublishedAt: Timestamp(microseconds: statement.int64(3)),
-            bytes: Int(statement.int64(4))))
+            bytes: Int(statement.int64(4)),
+            lease: LeaseView(
+              owner: statement.optionalText(5).map(OwnerID.init),
+              until: Timestamp(microseconds: statement.int64(6)), now: now)))
       }
       return tenants
     }

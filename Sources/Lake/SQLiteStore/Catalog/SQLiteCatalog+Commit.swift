@@ -1,5 +1,6 @@
 import Catalog
 import Consistency
+import LakeTables
 import Model
 import Runtime
 import SQLite
@@ -22,65 +23,13 @@ extension SQLiteCatalog {
         // it if it has not begun, so what is read next is final.
         for fence in fences {
           guard let row = try ConsumerRow.read(fence.tenant, connection),
-            row.lease.owner == owner, row.lease.epoch == fence.epoch
+            let resolved = LeaseRules.resolved(row.lease, owner: owner, epoch: fence.epoch)
           else { continue }
-          try ConsumerRow.writeLease(
-            LeaseRules.fencedOff(row.lease), tenant: fence.tenant, connection)
+          try ConsumerRow.writeLease(resolved, tenant: fence.tenant, connection)
         }
-        let row = try connection.statement(
-          """
-          SELECT c.snapshot_id, s.snapshot_time FROM duckmesh_commit c
-          LEFT JOIN ducklake_snapshot s USING (snapshot_id) WHERE c.commit_id = ?
-          """
-        ).bind(id.rawValue, at: 1)
-        guard try row.step() else { return nil }
-        defer { row.reset() }
-        return CommitReceipt(
-          snapshot: SnapshotID(row.int64(0)),
-          time: Timestamp(parsing: row.text(1)) ?? Timestamp(microseconds: 0))
+        return try CommitRow.receipt(of: id, connection)
       }
     }
-  }
-
-  package func leaseTable(
-    _ table: TableID, owner: OwnerID, leaseMs: Int
-  ) async throws(CatalogError) -> LeaseEpoch? {
-    let clock = database.clock
-    return try await write { (connection) throws(CatalogError) in
-      try mapping(CatalogError.init) { () throws(SQLiteError) in
-        let state = try TableLeaseRow.read(table, connection) ?? .free
-        guard
-          let claimed = LeaseRules.claim(
-            state, owner: owner, now: clock.lease(), leaseMs: leaseMs)
-        else { return nil }
-        try TableLeaseRow.write(claimed, table: table, connection)
-        return claimed.epoch
-      }
-    }
-  }
-}
-
-/// The lease under which one maintenance run works on a table.
-enum TableLeaseRow {
-  static func read(
-    _ table: TableID, _ connection: SQLiteConnection
-  ) throws(SQLiteError) -> LeaseState? {
-    let row = try connection.statement(
-      "SELECT epoch, owner, leased_until FROM duckmesh_table_lease WHERE table_id = ?"
-    ).bind(table.rawValue, at: 1)
-    guard try row.step() else { return nil }
-    defer { row.reset() }
-    return LeaseState(
-      epoch: LeaseEpoch(row.int64(0)), owner: row.optionalText(1).map(OwnerID.init),
-      leasedUntil: Timestamp(microseconds: row.int64(2)))
-  }
-
-  static func write(
-    _ lease: LeaseState, table: TableID, _ connection: SQLiteConnection
-  ) throws(SQLiteError) {
-    try connection.statement("INSERT OR REPLACE INTO duckmesh_table_lease VALUES (?, ?, ?, ?)")
-      .bind(table.rawValue, at: 1).bind(lease.epoch.rawValue, at: 2)
-      .bind(lease.owner?.rawValue, at: 3).bind(lease.leasedUntil.microseconds, at: 4).run()
   }
 }
 
@@ -244,5 +193,21 @@ enum CommitRow {
     try connection.statement("INSERT INTO duckmesh_commit VALUES (?, ?, ?)")
       .bind(id.rawValue, at: 1).bind(head.snapshot.rawValue, at: 2)
       .bind(now.microseconds, at: 3).run()
+  }
+
+  static func receipt(
+    of id: CommitID, _ connection: SQLiteConnection
+  ) throws(SQLiteError) -> CommitReceipt? {
+    let row = try connection.statement(
+      """
+      SELECT c.snapshot_id, s.snapshot_time FROM duckmesh_commit c
+      LEFT JOIN ducklake_snapshot s USING (snapshot_id) WHERE c.commit_id = ?
+      """
+    ).bind(id.rawValue, at: 1)
+    guard try row.step() else { return nil }
+    defer { row.reset() }
+    return CommitReceipt(
+      snapshot: SnapshotID(row.int64(0)),
+      time: Timestamp(parsing: row.text(1)) ?? Timestamp(microseconds: 0))
   }
 }

@@ -1,5 +1,6 @@
 import Catalog
 import Consistency
+import LakeTables
 import Model
 import SQLite
 

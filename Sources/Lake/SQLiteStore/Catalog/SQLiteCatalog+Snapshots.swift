@@ -41,6 +41,28 @@ extension SQLiteCatalog {
     }
   }
 
+  package func watermarks(
+    after snapshot: SnapshotID
+  ) async throws(CatalogError) -> [TenantWatermark] {
+    try await read { (connection) throws(SQLiteError) in
+      // SQLite takes the bare column from the row that holds the maximum.
+      let row = try connection.statement(
+        """
+        SELECT tenant_id, watermark, max(snapshot_id) FROM duckmesh_watermark
+        WHERE snapshot_id > ? GROUP BY tenant_id ORDER BY tenant_id
+        """
+      ).bind(snapshot.rawValue, at: 1)
+      var watermarks: [TenantWatermark] = []
+      while try row.step() {
+        watermarks.append(
+          TenantWatermark(
+            tenant: TenantID(row.int64(0)), watermark: VisibilityToken(row.int64(1)),
+            snapshot: SnapshotID(row.int64(2))))
+      }
+      return watermarks
+    }
+  }
+
   package func snapshots(
     tenant: TenantID, before id: SnapshotID?, limit: Int
   ) async throws(CatalogError) -> [SnapshotRecord] {

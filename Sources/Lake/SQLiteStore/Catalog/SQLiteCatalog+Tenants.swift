@@ -1,4 +1,5 @@
 import Catalog
+import LakeTables
 import Model
 import SQLite
 

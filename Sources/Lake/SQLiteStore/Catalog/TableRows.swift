@@ -1,4 +1,5 @@
 import Catalog
+import LakeTables
 import Model
 import SQLite
 
@@ -63,13 +64,5 @@ enum TableRows {
       ids.append(row.int64(0))
     }
     return (columns, ids)
-  }
-}
-
-/// Folder names below the lake's root: ids, never names, so a rename moves nothing.
-enum Folders {
-  static func tenant(schema: Int64) -> String { "schema-\(schema)/" }
-  static func table(schema: Int64, table: Int64) -> String {
-    tenant(schema: schema) + "table-\(table)/"
   }
 }

@@ -1,7 +1,9 @@
+import LakeTables
+
 extension Migration {
   static let initial = Migration(
     version: 1, name: "initial",
-    up: DuckLakeTables.createStatements + DuckLakeTables.indexStatements + ownTables,
+    up: DuckLakeTables.createStatements(.sqlite) + DuckLakeTables.indexStatements + ownTables,
     down: (ownTableNames + DuckLakeTables.names).map { "DROP TABLE IF EXISTS \($0)" })
 
   private static let ownTableNames = [

@@ -1,22 +1,6 @@
+import LakeTables
 import Model
 import SQLite
-
-/// One step of the catalog's form, forward and back.
-struct Migration: Sendable {
-  let version: Int
-  let name: String
-  let up: [String]
-  let down: [String]
-
-  /// A number over the text, by which an edited released migration is noticed (FNV-1a, 64 bits).
-  var checksum: String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in (up + ["--"] + down).joined(separator: ";").utf8 {
-      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
-    }
-    return String(hash, radix: 16)
-  }
-}
 
 /// Brings a catalog to a version and says where it stands.
 struct Migrator {
@@ -99,18 +83,5 @@ struct Migrator {
     }
     try connection.statement("INSERT INTO duckmesh_meta VALUES ('incarnation', ?)")
       .bind(UUIDText.random(), at: 1).run()
-  }
-}
-
-/// Random UUIDs (RFC 9562, version 4) as text.
-enum UUIDText {
-  static func random() -> String {
-    var digits = Array(RandomHex.digits(32).utf8)
-    digits[12] = UInt8(ascii: "4")
-    digits[16] =
-      [UInt8(ascii: "8"), UInt8(ascii: "9"), UInt8(ascii: "a"), UInt8(ascii: "b")][
-        Int(digits[16] % 4)]
-    let parts = [digits[0..<8], digits[8..<12], digits[12..<16], digits[16..<20], digits[20..<32]]
-    return parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "-")
   }
 }

@@ -1,3 +1,4 @@
+import LakeTables
 import Model
 import Runtime
 import SQLite

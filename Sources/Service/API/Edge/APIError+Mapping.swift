@@ -1,4 +1,5 @@
 import Catalog
+import Configuration
 import Edge
 import Model
 import Publisher
@@ -18,6 +19,16 @@ extension APIError {
   static func tableNotFound(named names: [String]) -> APIError {
     let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
     return APIError(404, "TABLE_NOT_FOUND", "there is no table \(list)")
+  }
+
+  /// The route exists, but this process has another part in the cluster.
+  static func roleNotServed(_ roles: Set<ServerRole>) -> APIError {
+    let names = roles.map(\.rawValue).sorted()
+    return APIError(
+      421, "ROLE_NOT_SERVED",
+      "this process does not serve the route; send it to one with the role "
+        + names.joined(separator: " or "),
+      context: [.init("needs_one_of", .array(names.map { .string($0) }))])
   }
 
   static func unavailable(_ component: String) -> APIError {

@@ -35,7 +35,8 @@ struct IngestHandler: Sendable {
     let tenant = try await services.tenant(context, makes: false, missing: .tableNotFound)
     let name = context.parameters[0]
     services.metrics.ingest.bodyBytes.increment(by: request.body.count)
-    for attempt in 0..<Self.schemaAttempts {
+    var isCharged = false
+    for _ in 0..<Self.schemaAttempts {
       guard let table = try await services.directory.table(named: name, of: tenant) else {
         throw .tableNotFound(named: [name])
       }
@@ -43,9 +44,16 @@ struct IngestHandler: Sendable {
       do throws(EdgeError) {
         parsed = try parser.parse(request.body, for: table.ingest)
       } catch {
+        if error.dependsOnTable, try await isStale(table, name: name, tenant) { continue }
         throw APIError(error)
       }
-      if attempt == 0 {
+      if parsed.violationCount > 0, parsed.onError == .reject,
+        try await isStale(table, name: name, tenant)
+      {
+        continue
+      }
+      if !isCharged {
+        isCharged = true
         services.rates.charge(
           tenant: tenant.name, events: parsed.records.count, bytes: request.body.count)
       }
@@ -64,6 +72,17 @@ struct IngestHandler: Sendable {
     throw .unavailable("table")
   }
 
+  /// Whether the catalog has another table by now than the one that a request was checked against:
+  /// what another process has changed must not be held against the request.
+  private func isStale(
+    _ table: DirectoryTable, name: String, _ tenant: TenantRecord
+  ) async throws(APIError) -> Bool {
+    guard let current = try await services.directory.currentTable(named: name, of: tenant) else {
+      return true
+    }
+    return !current.isSame(as: table)
+  }
+
   private func publish(
     _ parsed: IngestRequest, table: DirectoryTable, tenant: TenantRecord,
     context: RequestContext
@@ -80,8 +99,9 @@ struct IngestHandler: Sendable {
       run: EventRun(
         table: table.record.id, schemaVersion: table.record.schemaVersion,
         traceID: context.traceID, records: eventRecords(parsed)))
+    guard let publisher = services.publisher else { throw .roleNotServed([.api]) }
     do {
-      return try await services.publisher.publish(submission)
+      return try await publisher.publish(submission)
     } catch {
       throw APIError(error)
     }

@@ -17,7 +17,7 @@ struct LagHandler: Sendable {
       throw APIError(error)
     }
     let pending = progress.head.rawValue - progress.watermark.rawValue
-    let claimed = min(pending, services.coordinator.claimedEvents(of: tenant.id))
+    let claimed = min(pending, services.coordinator?.claimedEvents(of: tenant.id) ?? 0)
     let now = Timestamp(microseconds: SystemTime.nowMicroseconds)
     return .json(status: 200, context) { writer in
       writer.beginObject()

@@ -8,9 +8,10 @@ struct MaintenanceHandler: Sendable {
   let services: APIServices
 
   func compaction(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
+    let maintenance = try service()
     let summary: CompactionSummary
     do {
-      summary = try await services.maintenance.compactNow()
+      summary = try await maintenance.compactNow()
     } catch {
       throw .unavailable(error.component)
     }
@@ -24,9 +25,10 @@ struct MaintenanceHandler: Sendable {
   }
 
   func retention(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
+    let maintenance = try service()
     let summary: RetentionSummary
     do {
-      summary = try await services.maintenance.retainNow()
+      summary = try await maintenance.retainNow()
     } catch {
       throw .unavailable(error.component)
     }
@@ -39,10 +41,11 @@ struct MaintenanceHandler: Sendable {
   }
 
   func integrity(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
+    let maintenance = try service()
     let tenant = try await services.tenant(context, makes: false)
     let report: IntegrityReport
     do {
-      report = try await services.maintenance.checkIntegrity(
+      report = try await maintenance.checkIntegrity(
         tenants: context.identity?.isAdministrator == true ? nil : [tenant.id])
     } catch {
       throw .unavailable(error.component)
@@ -64,6 +67,11 @@ struct MaintenanceHandler: Sendable {
         ])
     }
     return completed(context, facts)
+  }
+
+  private func service() throws(APIError) -> MaintenanceService {
+    guard let maintenance = services.maintenance else { throw .roleNotServed([.maintenance]) }
+    return maintenance
   }
 
   private func completed(_ context: RequestContext, _ facts: [(String, Int)]) -> HTTPResponse {

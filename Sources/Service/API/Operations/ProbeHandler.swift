@@ -55,11 +55,16 @@ struct ProbeHandler: Sendable {
       Component(
         name: "object_store", isReady: services.storage.isAccepting,
         detail: services.storage.stateText))
-    let trouble = services.coordinator.trouble
-    components.append(
-      Component(
-        name: "coordinator", isReady: trouble == nil,
-        detail: trouble.map { "waiting for: \($0.component)" } ?? "ok"))
+    if let coordinator = services.coordinator {
+      let trouble = coordinator.trouble
+      components.append(
+        Component(
+          name: "coordinator", isReady: trouble == nil,
+          detail: trouble.map { "waiting for: \($0.component)" } ?? "ok"))
+    }
+    if services.drain.isUnderWay {
+      components.append(Component(name: "server", isReady: false, detail: "stopping"))
+    }
     return components
   }
 

@@ -38,12 +38,13 @@ struct QueryHandler: Sendable {
   private func answer(
     _ request: HTTPRequest, _ context: RequestContext, started: MonotonicInstant
   ) async throws(APIError) -> HTTPResponse {
+    guard let queries = services.queries else { throw .roleNotServed([.query]) }
     let format = try QueryParsing.format(request)
     let query = try QueryParsing(limits: services.limits.query).request(request, format: format)
     let tenant = try await services.tenant(context, makes: false)
     let target: QueryTarget
     do {
-      target = try await services.queries.target(of: query, tenant: tenant)
+      target = try await queries.target(of: query, tenant: tenant)
     } catch {
       if case .consistencyTimeout = error {
         services.metrics.freshness.consistencyTimeouts.with("query").increment()
@@ -52,7 +53,8 @@ struct QueryHandler: Sendable {
     }
     services.metrics.freshness.barrierWaitMs.observe(target.barrierWaitMs)
     let run = QueryRunContext(
-      request: query, target: target, started: started, trace: context.trace, services: services)
+      request: query, target: target, queries: queries, started: started, trace: context.trace,
+      services: services)
     switch format {
     case .jsonRows: return try await run.buffered()
     case .ndjson: return try await run.streamed(contentType: "application/x-ndjson")
@@ -65,6 +67,7 @@ struct QueryHandler: Sendable {
 struct QueryRunContext: Sendable {
   let request: QueryRequest
   let target: QueryTarget
+  let queries: QueryService
   let started: MonotonicInstant
   let trace: TraceContext
   let services: APIServices
@@ -91,7 +94,7 @@ struct QueryRunContext: Sendable {
     let tenant = target.tenant.id
     drain.began(tenant: tenant)
     do throws(QueryError) {
-      let statistics = try await services.queries.run(request, at: target, output: output)
+      let statistics = try await queries.run(request, at: target, output: output)
       drain.ended(tenant: tenant, isServed: true)
       return statistics
     } catch {

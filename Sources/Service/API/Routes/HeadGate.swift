@@ -9,9 +9,11 @@ struct HeadGate: Sendable {
   private let authenticator: Authenticator
   private let origins: OriginGuard
   private let limits: Limits
+  private let roles: Set<ServerRole>
   private let rates: RateLimiter
 
   init(_ configuration: ServerConfiguration, rates: RateLimiter) {
+    roles = configuration.roles
     self.rates = rates
     authenticator = Authenticator(configuration)
     origins = OriginGuard(configuration)
@@ -34,6 +36,9 @@ struct HeadGate: Sendable {
   ) throws(APIError) -> RequestContext {
     try origins.check(head)
     let match = try router.match(head)
+    guard !roles.isDisjoint(with: match.route.roles) else {
+      throw .roleNotServed(match.route.roles)
+    }
     var identity: Identity?
     switch match.route.access {
     case .open: break

@@ -63,6 +63,17 @@ package enum Route: String, CaseIterable, Sendable {
     }
   }
 
+  /// The roles of a process that serves it: any of these suffices.
+  package var roles: Set<ServerRole> {
+    switch self {
+    case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
+    case .listTables, .getTable, .listSnapshots, .getSnapshot: [.api, .query]
+    case .createTable, .deleteTable, .ingest, .lag, .listDeadLetters: [.api]
+    case .query: [.query]
+    case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
+    }
+  }
+
   var takesJSONBody: Bool {
     switch self {
     case .createTable, .ingest, .query: true

@@ -1,8 +1,18 @@
 /// The tables of a DuckLake 1.0 catalog (https://ducklake.select/docs/stable/specification), with
-/// the column names, order and SQLite types that the official extension expects.
-enum DuckLakeTables {
-  /// Column kinds: i BIGINT, s VARCHAR, b BIGINT (boolean), u VARCHAR (uuid), t VARCHAR (time);
-  /// `*` primary key, `!` not null.
+/// the column names, order and types that the official extension expects of each database.
+package enum DuckLakeTables {
+  /// What a database calls the kinds of columns.
+  package struct Dialect: Sendable {
+    fileprivate let boolean: String
+    fileprivate let uuid: String
+    fileprivate let time: String
+
+    package static let sqlite = Dialect(boolean: "BIGINT", uuid: "VARCHAR", time: "VARCHAR")
+    package static let postgreSQL = Dialect(
+      boolean: "BOOLEAN", uuid: "UUID", time: "TIMESTAMP WITH TIME ZONE")
+  }
+
+  /// Column kinds: i BIGINT, s VARCHAR, b boolean, u uuid, t time; `*` primary key, `!` not null.
   private static let specification: [(name: String, columns: String)] = [
     ("metadata", "key:s! value:s! scope:s scope_id:i"),
     (
@@ -97,26 +107,33 @@ enum DuckLakeTables {
     ),
   ]
 
-  static var names: [String] { specification.map { "ducklake_" + $0.name } }
+  package static var names: [String] { specification.map { "ducklake_" + $0.name } }
 
-  static var createStatements: [String] {
+  package static func createStatements(_ dialect: Dialect) -> [String] {
     specification.map { table in
-      let columns = table.columns.split(separator: " ").map(columnDefinition)
+      let columns = table.columns.split(separator: " ").map { columnDefinition($0, dialect) }
       return "CREATE TABLE ducklake_\(table.name)(\(columns.joined(separator: ", ")))"
     }
   }
 
-  private static func columnDefinition(_ text: Substring) -> String {
+  private static func columnDefinition(_ text: Substring, _ dialect: Dialect) -> String {
     let parts = text.split(separator: ":")
-    let isInteger = parts[1].hasPrefix("i") || parts[1].hasPrefix("b")
-    var definition = "\"\(parts[0])\" \(isInteger ? "BIGINT" : "VARCHAR")"
+    let type =
+      switch parts[1].first {
+      case "i": "BIGINT"
+      case "b": dialect.boolean
+      case "u": dialect.uuid
+      case "t": dialect.time
+      default: "VARCHAR"
+      }
+    var definition = "\"\(parts[0])\" \(type)"
     if parts[1].hasSuffix("!") { definition += " NOT NULL" }
     if parts[1].hasSuffix("*") { definition += " PRIMARY KEY" }
     return definition
   }
 
   /// Our own indexes; the extension does not mind them.
-  static let indexStatements = [
+  package static let indexStatements = [
     "CREATE INDEX duckmesh_data_file_begin ON ducklake_data_file(table_id, begin_snapshot)",
     """
     CREATE INDEX duckmesh_data_file_live ON ducklake_data_file(table_id)

@@ -1,0 +1,3 @@
+extension SQLFunction {
+  static let bus = publishing + claiming + leasing
+}

@@ -1,0 +1,120 @@
+/// A rule with the query that gives the tenants (or NULL for the lake) that break it.
+struct CatalogRule: Sendable {
+  let text: String
+  let query: String
+
+  static let all: [CatalogRule] = [
+    CatalogRule(
+      text: "each token has exactly one key",
+      query: """
+        SELECT h.tenant_id FROM duckmesh_head h WHERE h.head <> (
+          SELECT count(*) FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
+          WHERE t.tenant_id = h.tenant_id)
+        """),
+    CatalogRule(
+      text: "no two keys of a tenant share a token",
+      query: """
+        SELECT DISTINCT tenant_id FROM (SELECT t.tenant_id FROM duckmesh_key k
+          JOIN duckmesh_table t USING (table_id)
+          GROUP BY t.tenant_id, k.token HAVING count(*) > 1) AS shared
+        """),
+    CatalogRule(
+      text: "a key's token is one that was issued",
+      query: """
+        SELECT DISTINCT t.tenant_id FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
+        JOIN duckmesh_head h USING (tenant_id) WHERE k.token NOT BETWEEN 1 AND h.head
+        """),
+    CatalogRule(
+      text: "segments follow the watermark without a gap up to the head",
+      query: """
+        SELECT c.tenant_id FROM duckmesh_consumer c JOIN duckmesh_head h USING (tenant_id)
+        WHERE h.head > c.watermark AND h.head IS DISTINCT FROM (SELECT max(s.last_token)
+          FROM duckmesh_segment s WHERE s.tenant_id = c.tenant_id AND s.first_token > c.watermark)
+        UNION SELECT tenant_id FROM (SELECT s.tenant_id, s.first_token, s.last_token,
+            lag(s.last_token, 1, c.watermark)
+              OVER (PARTITION BY s.tenant_id ORDER BY s.first_token) AS previous
+          FROM duckmesh_segment s JOIN duckmesh_consumer c USING (tenant_id)
+          WHERE s.first_token > c.watermark) AS pending
+        WHERE first_token <> previous + 1 OR last_token < first_token
+        """),
+    CatalogRule(
+      text: "a watermark does not pass the head",
+      query: """
+        SELECT c.tenant_id FROM duckmesh_consumer c JOIN duckmesh_head h USING (tenant_id)
+        WHERE c.watermark > h.head
+        """),
+    CatalogRule(
+      text: "the ledger accounts for every token up to the watermark",
+      query: """
+        SELECT c.tenant_id FROM duckmesh_consumer c WHERE c.watermark <> (
+          SELECT coalesce(sum(inserted + superseded + no_operation + dead_lettered), 0)
+          FROM duckmesh_ledger l WHERE l.tenant_id = c.tenant_id)
+        """),
+    CatalogRule(
+      text: "the totals are what the ledger adds up to",
+      query: """
+        SELECT c.tenant_id FROM duckmesh_consumer c LEFT JOIN (
+          SELECT tenant_id, sum(inserted) i, sum(superseded) s, sum(no_operation) n,
+            sum(dead_lettered) d FROM duckmesh_ledger GROUP BY tenant_id) l USING (tenant_id)
+        WHERE (c.inserted, c.superseded, c.no_operation, c.dead_lettered) <>
+          (coalesce(l.i, 0), coalesce(l.s, 0), coalesce(l.n, 0), coalesce(l.d, 0))
+        """),
+    CatalogRule(
+      text: "the newest snapshot of a tenant carries its watermark",
+      query: """
+        SELECT c.tenant_id FROM duckmesh_consumer c WHERE c.watermark IS DISTINCT FROM (
+          SELECT watermark FROM duckmesh_watermark w WHERE w.tenant_id = c.tenant_id
+          ORDER BY snapshot_id DESC LIMIT 1)
+        """),
+    CatalogRule(
+      text: "a tenant's watermark rises with its snapshots",
+      query: """
+        SELECT DISTINCT tenant_id FROM (SELECT tenant_id, watermark,
+          lag(watermark) OVER (PARTITION BY tenant_id ORDER BY snapshot_id) AS previous
+          FROM duckmesh_watermark) AS step WHERE watermark < previous
+        """),
+    CatalogRule(
+      text: "the rows of a table's files are the rows its ledger inserted",
+      query: """
+        SELECT t.tenant_id FROM duckmesh_table t WHERE t.dropped_snapshot IS NULL AND (
+          SELECT coalesce(sum(record_count), 0) FROM ducklake_data_file f
+          WHERE f.table_id = t.table_id AND f.end_snapshot IS NULL) <> (
+          SELECT coalesce(sum(inserted), 0) FROM duckmesh_ledger l
+          WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id)
+        """),
+    CatalogRule(
+      text: "each dead letter of the ledger is kept",
+      query: """
+        SELECT c.tenant_id FROM duckmesh_consumer c WHERE c.dead_lettered - c.discarded <> (
+          SELECT count(*) FROM duckmesh_dead_letter d WHERE d.tenant_id = c.tenant_id)
+        """),
+    // Of ours, later than whatever is before them. Another program writes its own clock's time.
+    CatalogRule(
+      text: "snapshot times rise with snapshot ids",
+      query: """
+        (SELECT NULL::BIGINT FROM (SELECT snapshot_id, snapshot_time,
+            lag(snapshot_time) OVER (ORDER BY snapshot_id) AS previous
+            FROM ducklake_snapshot) AS step
+          LEFT JOIN ducklake_snapshot_changes AS made USING (snapshot_id)
+          WHERE step.snapshot_time <= step.previous
+            AND (made.author = 'duckmesh' OR made.author IS NULL) LIMIT 1)
+        """),
+    CatalogRule(
+      text: "no path is named twice",
+      query: """
+        (SELECT NULL::BIGINT FROM ducklake_data_file GROUP BY table_id, path
+          HAVING count(*) > 1 LIMIT 1)
+        """),
+    // Whoever works the schedule off would take away what a snapshot shows.
+    CatalogRule(
+      text: "no file of the lake is on the schedule of deletion",
+      query: """
+        SELECT DISTINCT t.tenant_id FROM (
+          SELECT table_id, path FROM ducklake_data_file
+          UNION ALL SELECT table_id, path FROM ducklake_delete_file) f
+        JOIN duckmesh_table t USING (table_id) JOIN duckmesh_tenant n USING (tenant_id)
+        JOIN ducklake_files_scheduled_for_deletion g
+          ON g.path = 'schema-' || n.schema_id || '/table-' || t.table_id || '/' || f.path
+        """),
+  ]
+}

@@ -1,0 +1,85 @@
+import Catalog
+import Model
+import PostgreSQL
+
+/// The parameters of the functions that commit: lists of records turned into one array a field.
+enum CommitValues {
+  /// In the order of `SQLFunction.commitEvents`, without the clocks.
+  static func events(_ commit: EventCommit) -> [PostgreSQLValue] {
+    [
+      .text(commit.id.rawValue), .text(commit.owner.rawValue),
+      .int64s(commit.fences.map(\.tenant.rawValue)), .int64s(commit.fences.map(\.epoch.rawValue)),
+      .int64s(commit.fences.map(\.from.rawValue)), .int64s(commit.fences.map(\.to.rawValue)),
+      .int64s(commit.tables.map(\.table.rawValue)), .int64s(commit.tables.map(\.schemaVersion)),
+    ] + files(commit.files) + ledger(commit.ledger) + letters(commit.deadLetters)
+  }
+
+  private static func files(_ files: [NewDataFile]) -> [PostgreSQLValue] {
+    let places = files.enumerated().flatMap { index, file in
+      file.statistics.map { _ in Int64(index + 1) }
+    }
+    return [
+      .int64s(files.map(\.table.rawValue)), .texts(files.map(\.name)),
+      .int64s(files.map(\.recordCount)), .int64s(files.map(\.byteCount)),
+      .int64s(files.map(\.footerByteCount)), .int64s(places),
+    ] + statistics(files.flatMap(\.statistics))
+  }
+
+  private static func statistics(_ columns: [ColumnStatistics]) -> [PostgreSQLValue] {
+    let ranges = columns.map(range)
+    return [
+      .int64s(columns.map(\.columnID)), .int64s(columns.map(\.byteCount)),
+      .int64s(columns.map(\.valueCount)), .optionalInt64s(columns.map(\.nullCount)),
+      .optionalTexts(ranges.map(\.minimum)), .optionalTexts(ranges.map(\.maximum)),
+      .optionalInt64s(columns.map { $0.containsNaN.map { $0 ? 1 : 0 } }),
+    ]
+  }
+
+  /// PostgreSQL's text cannot hold a NUL. A column without a range is never pruned by it.
+  private static func range(_ column: ColumnStatistics) -> (minimum: String?, maximum: String?) {
+    let isKept = [column.minimum, column.maximum].allSatisfy { $0?.utf8.contains(0) != true }
+    return isKept ? (column.minimum, column.maximum) : (nil, nil)
+  }
+
+  private static func ledger(_ rows: [NewLedgerRow]) -> [PostgreSQLValue] {
+    [
+      .int64s(rows.map(\.tenant.rawValue)), .int64s(rows.map(\.table.rawValue)),
+      .int64s(rows.map(\.counts.inserted)), .int64s(rows.map(\.counts.superseded)),
+      .int64s(rows.map(\.counts.noOperation)), .int64s(rows.map(\.counts.deadLettered)),
+    ]
+  }
+
+  private static func letters(_ letters: [NewDeadLetter]) -> [PostgreSQLValue] {
+    [
+      .int64s(letters.map(\.tenant.rawValue)), .int64s(letters.map(\.table.rawValue)),
+      .int64s(letters.map(\.token.rawValue)), .int64s(letters.map(\.schemaVersion)),
+      .int64s(letters.map { Int64($0.operation) }), .texts(letters.map { storable($0.reason) }),
+      .texts(letters.map { storable($0.message) }), .byteStrings(letters.map(\.idempotencyKey)),
+      .byteStrings(letters.map(\.payload)),
+    ]
+  }
+
+  /// A message may quote what a client sent; a NUL in it would refuse the whole commit.
+  private static func storable(_ text: String) -> String {
+    guard text.utf8.contains(0) else { return text }
+    return String(text.unicodeScalars.map { $0 == "\0" ? "\u{FFFD}" : Character($0) })
+  }
+
+  /// In the order of `SQLFunction.commitMerge`, without the clocks.
+  static func merge(_ merge: MergeCommit) -> [PostgreSQLValue] {
+    let output = merge.output
+    return [
+      .text(merge.id.rawValue), .text(merge.owner.rawValue), .int64(merge.epoch.rawValue),
+      .int64(merge.table.rawValue), .int64s(merge.inputs.map(\.id)),
+      .int64s(merge.inputs.map(\.recordCount)), .int64s(merge.inputs.map(\.begin.rawValue)),
+      .optionalInt64s(merge.inputs.map { $0.partialMaximum?.rawValue }), .text(output.name),
+      .int64(output.recordCount), .int64(output.byteCount), .int64(output.footerByteCount),
+      merge.rowIDStart.map { .int64($0) } ?? .null,
+    ] + statistics(output.statistics)
+  }
+
+  /// `$1, $2 …`
+  static func places(_ count: Int) -> String {
+    (1...count).map { "$\($0)" }.joined(separator: ", ")
+  }
+}

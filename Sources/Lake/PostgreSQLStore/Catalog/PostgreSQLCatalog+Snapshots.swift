@@ -1,0 +1,148 @@
+import Catalog
+import Model
+import PostgreSQL
+
+extension PostgreSQLCatalog {
+  package func latestSnapshot(tenant: TenantID) async throws(CatalogError) -> SnapshotRecord {
+    try await oneSnapshot("TRUE", [.int64(tenant.rawValue), .int64(1)])
+  }
+
+  package func snapshot(
+    _ id: SnapshotID, tenant: TenantID
+  ) async throws(CatalogError) -> SnapshotRecord {
+    try await oneSnapshot(
+      "w.snapshot_id = $3", [.int64(tenant.rawValue), .int64(1), .int64(id.rawValue)])
+  }
+
+  package func snapshot(
+    at time: Timestamp, tenant: TenantID
+  ) async throws(CatalogError) -> SnapshotRecord {
+    // The index of times finds where to begin. Times of ours rise with the ids; another program's
+    // may lie before ours of a smaller id, so the time is asked once more.
+    try await oneSnapshot(
+      """
+      w.snapshot_id <= (
+        SELECT near.snapshot_id FROM ducklake_snapshot near
+        WHERE near.snapshot_time <= \(SQLFunction.timestamp.name)($3)
+        ORDER BY near.snapshot_time DESC LIMIT 1)
+      AND s.snapshot_time <= \(SQLFunction.timestamp.name)($3)
+      """,
+      [.int64(tenant.rawValue), .int64(1), .int64(Self.bounded(time).microseconds)])
+  }
+
+  /// PostgreSQL's timestamps end where no snapshot lies.
+  static func bounded(_ time: Timestamp) -> Timestamp {
+    let (oldest, newest) = (Timestamp(microseconds: 0), Timestamp(microseconds: 1 << 57))
+    return min(max(time, oldest), newest)
+  }
+
+  package func watermarks(
+    after snapshot: SnapshotID
+  ) async throws(CatalogError) -> [TenantWatermark] {
+    let rows = try await call(
+      """
+      SELECT DISTINCT ON (tenant_id) tenant_id, watermark, snapshot_id FROM duckmesh_watermark
+      WHERE snapshot_id > $1 ORDER BY tenant_id, snapshot_id DESC
+      """,
+      [.int64(snapshot.rawValue)])
+    return (0..<rows.count).map { row in
+      TenantWatermark(
+        tenant: TenantID(rows.int64(row, 0)), watermark: VisibilityToken(rows.int64(row, 1)),
+        snapshot: SnapshotID(rows.int64(row, 2)))
+    }
+  }
+
+  package func snapshots(
+    tenant: TenantID, before id: SnapshotID?, limit: Int
+  ) async throws(CatalogError) -> [SnapshotRecord] {
+    let rows = try await call(
+      Self.snapshotSelection("w.snapshot_id < $3"),
+      [.int64(tenant.rawValue), .int64(Int64(limit)), .int64(id?.rawValue ?? .max)])
+    return (0..<rows.count).map { Self.snapshot(rows, $0, from: 0) }
+  }
+
+  private func oneSnapshot(
+    _ condition: String, _ values: [PostgreSQLValue]
+  ) async throws(CatalogError) -> SnapshotRecord {
+    let rows = try await call(Self.snapshotSelection(condition), values)
+    guard rows.count > 0 else { throw .snapshotNotFound }
+    return Self.snapshot(rows, 0, from: 0)
+  }
+
+  /// The snapshots of tenant $1 that satisfy `condition`, newest first, at most $2.
+  private static func snapshotSelection(_ condition: String) -> String {
+    """
+    SELECT w.snapshot_id, \(SQLFunction.microseconds.name)(s.snapshot_time), c.author, w.watermark,
+      (SELECT max(p.snapshot_id) FROM duckmesh_watermark p
+        WHERE p.tenant_id = $1 AND p.snapshot_id < w.snapshot_id)
+    FROM duckmesh_watermark w JOIN ducklake_snapshot s USING (snapshot_id)
+    LEFT JOIN ducklake_snapshot_changes c USING (snapshot_id)
+    WHERE w.tenant_id = $1 AND \(condition) ORDER BY w.snapshot_id DESC LIMIT $2
+    """
+  }
+
+  private static func snapshot(
+    _ rows: PostgreSQLRows, _ row: Int, from first: Int
+  ) -> SnapshotRecord {
+    SnapshotRecord(
+      id: SnapshotID(rows.int64(row, first)),
+      time: Timestamp(microseconds: rows.int64(row, first + 1)),
+      createdBy: rows.text(row, first + 2),
+      watermark: VisibilityToken(rows.int64(row, first + 3)),
+      parent: rows.optionalInt64(row, first + 4).map(SnapshotID.init))
+  }
+
+  package func contents(
+    of snapshots: [SnapshotID], tenant: TenantID
+  ) async throws(CatalogError) -> [[TableContent]] {
+    let rows = try await call(
+      Self.contentSelection, [.int64(tenant.rawValue), .int64s(snapshots.map(\.rawValue))])
+    var contents: [[TableContent]] = Array(repeating: [], count: snapshots.count)
+    for row in 0..<rows.count {
+      contents[Int(rows.int64(row, 0)) - 1].append(
+        TableContent(
+          name: rows.text(row, 1), watermark: VisibilityToken(rows.int64(row, 5)),
+          files: Int(rows.int64(row, 2)), rows: rows.int64(row, 4), bytes: rows.int64(row, 3)))
+    }
+    return contents
+  }
+
+  private static let contentSelection = """
+    SELECT a.place, t.table_name, f.files, f.bytes, coalesce(l.table_rows, 0),
+      coalesce(l.last_token, 0)
+    FROM unnest($2) WITH ORDINALITY AS a(snapshot_id, place)
+    JOIN duckmesh_table t ON t.tenant_id = $1 AND t.created_snapshot <= a.snapshot_id
+      AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > a.snapshot_id)
+    CROSS JOIN LATERAL (
+      SELECT count(*) AS files, coalesce(sum(k.file_size_bytes), 0)::BIGINT AS bytes
+      FROM ducklake_data_file k WHERE k.table_id = t.table_id
+        AND k.begin_snapshot <= a.snapshot_id
+        AND (k.end_snapshot IS NULL OR k.end_snapshot > a.snapshot_id)) f
+    LEFT JOIN LATERAL (
+      SELECT k.table_rows, k.last_token FROM duckmesh_ledger k
+      WHERE k.tenant_id = $1 AND k.table_id = t.table_id AND k.snapshot_id <= a.snapshot_id
+      ORDER BY k.snapshot_id DESC LIMIT 1) l ON TRUE
+    ORDER BY a.place, lower(t.table_name)
+    """
+
+  package func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress {
+    let rows = try await call(
+      """
+      SELECT h.head, c.watermark,
+        (SELECT count(*) FROM duckmesh_dead_letter WHERE tenant_id = $1),
+        (SELECT published_at FROM duckmesh_segment
+          WHERE tenant_id = $1 AND first_token > c.watermark ORDER BY first_token LIMIT 1),
+        latest.*
+      FROM duckmesh_head h JOIN duckmesh_consumer c USING (tenant_id)
+      CROSS JOIN LATERAL (\(Self.snapshotSelection("TRUE"))) AS latest(
+        snapshot_id, snapshot_time, author, shown, parent)
+      WHERE h.tenant_id = $1
+      """,
+      [.int64(tenant.rawValue), .int64(1)])
+    guard rows.count > 0 else { throw .damaged(reason: "tenant without its rows") }
+    return TenantProgress(
+      head: VisibilityToken(rows.int64(0, 0)), watermark: VisibilityToken(rows.int64(0, 1)),
+      latest: Self.snapshot(rows, 0, from: 4), deadLetters: rows.int64(0, 2),
+      oldestPendingAt: rows.optionalInt64(0, 3).map { Timestamp(microseconds: $0) })
+  }
+}

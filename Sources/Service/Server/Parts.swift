@@ -1,0 +1,85 @@
+import API
+import Catalog
+import Configuration
+import Coordinator
+import Maintenance
+import Model
+import Observability
+import Publisher
+import Query
+import Runtime
+import WorkerPool
+
+/// What the roles of a process are made of; what no role needs is not there.
+struct Parts {
+  /// Waits at one time, far above the requests that can be in flight.
+  private static let waiterLimit = 100_000
+
+  let hub: VisibilityHub
+  let pending: PendingEvents
+  let publisher: Publisher?
+  let coordinator: Coordinator?
+  let pool: WorkerPool?
+  let queries: QueryService?
+  let maintenance: MaintenanceService?
+
+  init(
+    _ backends: Backends, _ configuration: ServerConfiguration, folder: DataFolder,
+    executable: String, clock: any MonotonicClock, metrics: DuckMeshMetrics, logger: Logger
+  ) throws {
+    let limits = configuration.limits
+    let roles = configuration.roles
+    let pending = PendingEvents(
+      perTenant: limits.publish.pendingEventsPerTenant, inAll: limits.publish.pendingEvents,
+      isShared: backends.isShared, clock: clock)
+    let hub = VisibilityHub(waiterLimit: Self.waiterLimit, clock: clock)
+    let engineOptions = MaterializerPool.Options(temporaryFolder: folder.path + "/engine")
+    let engine =
+      roles.isDisjoint(with: [.coordinator, .maintenance])
+      ? nil : try MaterializerPool(options: engineOptions)
+    var coordinator: Coordinator?
+    if let engine, roles.contains(.coordinator) {
+      let probe = CrashProbe(
+        executable: executable, folder: folder.path + "/probes", engine: engineOptions)
+      coordinator = Coordinator(
+        bus: backends.bus, membership: backends.membership, catalog: backends.catalog,
+        store: backends.store, hub: hub, materializers: engine,
+        options: Composition.coordinatorOptions(
+          limits.coordinator, isShared: backends.isShared),
+        clock: clock, metrics: metrics, logger: logger,
+        crashGuard: CrashGuard(folder: folder.path + "/attempts", probe: probe))
+    }
+    publisher =
+      !roles.contains(.api)
+      ? nil
+      : Publisher(
+        bus: backends.bus, options: Composition.publisherOptions(limits.publish), clock: clock,
+        metrics: metrics, logger: logger
+      ) { [coordinator] tenant, head, bytes in
+        pending.published(tenant: tenant, head: head)
+        coordinator?.published(tenant: tenant, head: head, bytes: bytes)
+      }
+    pool =
+      !roles.contains(.query)
+      ? nil
+      : WorkerPool(
+        options: Composition.workerOptions(configuration, folder: folder, executable: executable)
+      ) { event in Composition.log(event, logger) }
+    queries = pool.map {
+      QueryService(
+        catalog: backends.catalog, store: backends.store, hub: hub, pool: $0, clock: clock)
+    }
+    maintenance =
+      !roles.contains(.maintenance)
+      ? nil
+      : engine.map {
+        MaintenanceService(
+          catalog: backends.catalog, store: backends.store, engine: $0,
+          limits: limits.maintenance, clock: clock, wall: SystemWallClock(), metrics: metrics,
+          logger: logger)
+      }
+    self.hub = hub
+    self.pending = pending
+    self.coordinator = coordinator
+  }
+}

@@ -1,0 +1,18 @@
+import Runtime
+
+package struct NeverHappened: Error {
+  package let what: String
+}
+
+/// Waits until a condition holds; a minute of patience stands for "never".
+package func eventually(
+  _ what: String = "the condition", _ condition: () async throws -> Bool
+) async throws {
+  let clock = SystemMonotonicClock()
+  let deadline = clock.now.advanced(byMs: 60_000)
+  while clock.now < deadline {
+    if try await condition() { return }
+    try await clock.sleep(until: clock.now.advanced(byMs: 5))
+  }
+  throw NeverHappened(what: what)
+}
