@@ -49,7 +49,7 @@ def grow(bench, mesh, points, sizes):
 
 
 def growth(bench):
-    sizes = bench.choose([100_000, 1_000_000, 10_000_000], [20_000, 100_000])
+    sizes = bench.choose([100_000, 1_000_000, 10_000_000], [100_000, 1_000_000])
     points = {}
     for kind in (Mesh, MeshOverPostgres):
         mesh = kind(bench.folder)
@@ -139,6 +139,6 @@ def start(bench):
 
 
 QUESTIONS = [
-    Question("growth", "aged", "Growth", growth, 10, 0.5),
+    Question("growth", "aged", "Growth", growth, 10, 1.5),
     Question("start", "query", "Start and idle", start, 3, 0.4),
 ]

@@ -1,6 +1,7 @@
 """A client that posts an exact number of batches to DuckMesh over one connection."""
 
 import http.client
+import time
 
 from bench import rows
 from bench.workers import frame
@@ -15,12 +16,16 @@ def connect(config):
 
     def step(prefix, number):
         body = bodies[number % len(bodies)].replace(placeholder, prefix.encode())
-        connection.request("POST", f"/v1/ingest/{config['table']}", body, headers)
-        response = connection.getresponse()
-        answer = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status} {answer[:200]!r}")
-        return config["batch"]
+        while True:
+            connection.request("POST", f"/v1/ingest/{config['table']}", body, headers)
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status == 200:
+                return config["batch"]
+            if response.status != 429:
+                raise RuntimeError(f"{response.status} {answer[:200]!r}")
+            # Too far ahead of what is visible: the server says when to come back.
+            time.sleep(float(response.headers["Retry-After"]))
 
     return step
 
