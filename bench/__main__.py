@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 from bench import machine, report
 from bench.clients import ROOT
@@ -75,15 +76,22 @@ def measure(questions, folder, quick):
     bench = Bench(folder, quick)
     results = {
         "machine": machine.describe(folder, quick), "versions": versions(), "quick": quick,
-        "rounds": bench.rounds, "questions": {},
+        "rounds": bench.rounds, "questions": {}, "failures": {},
         "durability": {kind.title: kind.durability for kind in CONTESTANTS},
     }
     for question in questions:
         bench.say(f"{question.name}: {question.title}")
         began = time.monotonic()
-        answer = question.run(bench)
-        results["questions"][question.name] = {
-            "title": question.title, **answer, "seconds": time.monotonic() - began}
+        try:
+            answer = question.run(bench)
+        except Exception as failure:
+            # The others are still worth their time; the run ends as failed.
+            traceback.print_exc()
+            kind = "verification failed" if isinstance(failure, VerificationFailed) else "failed"
+            results["failures"][question.name] = f"{kind}: {failure}"
+        else:
+            results["questions"][question.name] = {
+                "title": question.title, **answer, "seconds": time.monotonic() - began}
         results["seconds"] = time.monotonic() - bench.began
         # Saved after each question, so that a later failure does not cost the earlier ones.
         path = report.save(results)
@@ -115,9 +123,6 @@ def main(arguments):
     began = time.monotonic()
     try:
         results, path = measure(questions, folder, quick)
-    except VerificationFailed as failure:
-        print(f"bench: verification failed: {failure}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return 130
@@ -127,10 +132,12 @@ def main(arguments):
         print(f"bench: {(time.monotonic() - began) / 60:.1f} minutes in all", file=sys.stderr)
     summary(results)
     print(f"results: {os.path.relpath(path, ROOT)}")
+    for name, text in results["failures"].items():
+        print(f"bench: {name}: {text}", file=sys.stderr)
     if os.environ.get("WRITE_REPORT", "") not in ("", "0"):
         report.write(results)
         print("report: docs/benchmarks.md")
-    return 0
+    return 1 if results["failures"] else 0
 
 
 if __name__ == "__main__":

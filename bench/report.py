@@ -72,6 +72,9 @@ def render(results):
              "\n".join(machine_lines(results)), "## Durability",
              markdown_table(["system", "what is on disk when a write is acknowledged"],
                             [[name, text] for name, text in results["durability"].items()])]
+    if results["failures"]:
+        failed = [[name, text] for name, text in results["failures"].items()]
+        parts += ["## Failed in this run", markdown_table(["question", "failure"], failed)]
     for question in results["questions"].values():
         parts += [f"## {question['title']}", question["about"]]
         for drawn in question["plots"]:
