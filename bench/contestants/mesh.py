@@ -15,6 +15,7 @@ from bench.rows import COLUMNS
 
 PROGRAM = os.environ.get("DUCKMESH_PROGRAM", os.path.join(ROOT, ".build/release/duckmesh"))
 TENANT = "bench-0000"
+MAX_IDLE_SECONDS = 30
 
 
 class Client:
@@ -22,6 +23,16 @@ class Client:
 
     def __init__(self, port, timeout=310):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self._last_use = time.monotonic()
+
+    def _send(self, method, path, body, headers):
+        # The server closes idle connections; a closed one is opened by the next request.
+        if time.monotonic() - self._last_use > MAX_IDLE_SECONDS:
+            self._connection.close()
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        self._last_use = time.monotonic()
+        return response
 
     def request(self, method, path, body=None, tenant=TENANT, expected=(200,), accept=None):
         headers = {"X-Tenant-ID": tenant}
@@ -30,8 +41,7 @@ class Client:
             body = json.dumps(body)
         if accept:
             headers["Accept"] = accept
-        self._connection.request(method, path, body, headers)
-        response = self._connection.getresponse()
+        response = self._send(method, path, body, headers)
         answer = response.read()
         if response.status not in expected:
             raise RuntimeError(f"{method} {path}: {response.status} {answer[:500]!r}")
@@ -45,9 +55,8 @@ class Client:
 
     def post(self, path, body, tenant, accept):
         """Sends prepared JSON text and reads the answer to its end without looking at it."""
-        self._connection.request("POST", path, body, {
+        response = self._send("POST", path, body, {
             "X-Tenant-ID": tenant, "Content-Type": "application/json", "Accept": accept})
-        response = self._connection.getresponse()
         if response.status != 200:
             raise RuntimeError(f"{path}: {response.status} {response.read()[:500]!r}")
         while response.read(1 << 20):
