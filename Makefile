@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race simulate lint notices clean help
+.PHONY: run build test test-race torture simulate lint notices clean help
 .PHONY: bench bench-ingest bench-query bench-visible bench-aged bench-check
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
@@ -44,6 +44,11 @@ bench-aged: ## An aged table against ideal files, and growth
 bench-check: ## Test the parts of the benchmarks that need no server
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m unittest discover --quiet \
 	  --start-directory bench/tests --top-level-directory .
+
+torture: ## Torture real processes over a real PostgreSQL, SECONDS (600) long, from SEED (drawn)
+	@scripts/deps test
+	@DUCKMESH_TORTURE_SECONDS=$(or $(SECONDS),600) DUCKMESH_TORTURE_SEED=$(SEED) \
+	  scripts/test --filter '^ServerTests\.TortureTests'
 
 simulate: ## Run simulated histories, HISTORIES of them (5000000), from SEED (drawn)
 	@scripts/deps test

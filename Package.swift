@@ -166,7 +166,8 @@ let package = Package(
     tests(
       "CoordinatorTests",
       [
-        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore", "DuckDB",
+        "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore",
+        "DuckDB",
         "Query", "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime",
         "Observability",
       ]),
@@ -179,8 +180,8 @@ let package = Package(
     tests(
       "ServerTests",
       [
-        "API", "Configuration", "HTTPClient", "Runtime", "SimdJSON", "SQLite", "TestSupport",
-        "duckmesh", "duckmeshctl",
+        "API", "Configuration", "HTTPClient", "PostgreSQL", "Runtime", "SimdJSON", "SQLite",
+        "TestSupport", "duckmesh", "duckmeshctl",
       ]),
     tests("TidyTests", []),
   ],

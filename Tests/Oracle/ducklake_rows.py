@@ -1,28 +1,32 @@
 """Asks the official DuckLake extension questions about a stopped server's catalog.
 
-Reads {"catalog": FILE, "schema": NAME, "questions": [{"sql": SQL, "snapshot": ID | null}, ...]}
-from standard input; the SQL names its table `{table:NAME}`. Answers with a list of results, each a
-list of rows whose values are texts or null. The catalog is attached read-only.
+Reads {"catalog": FILE or "postgres:CONNECTION", "schema": NAME,
+"questions": [{"sql": SQL, "snapshot": ID | null}, ...]} from standard input; the SQL names its table
+`{table:NAME}`. Answers with a list of results, each a list of rows whose values are texts or null.
+The catalog is attached read-only.
 """
 
 import json
 import re
 import sys
 
-from ducklake_oracle import connect
+from ducklake_oracle import attach
 
 
 def answer(request):
-    connection = connect()
+    catalog = request["catalog"]
+    if not catalog.startswith("postgres:"):
+        catalog = "sqlite:" + catalog
+    connection = attach(catalog, "(READ_ONLY)")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"ATTACH 'ducklake:sqlite:{request['catalog']}' AS lake (READ_ONLY)")
     results = []
     for question in request["questions"]:
         snapshot = question.get("snapshot")
         moment = "" if snapshot is None else f" AT (VERSION => {snapshot})"
         source = rf'lake."{request["schema"]}"."\1"{moment}'
         sql = re.sub(r"\{table:(\w+)\}", source, question["sql"])
-        results.append([list(row) for row in connection.execute(sql).fetchall()])
+        rows = connection.execute(sql).fetchall()
+        results.append([[None if v is None else str(v) for v in row] for row in rows])
     return results
 
 

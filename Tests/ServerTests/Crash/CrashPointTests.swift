@@ -1,5 +1,6 @@
 import Runtime
 import SQLite
+import TestSupport
 import Testing
 
 /// The server is killed between any two durable steps, and started again.

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Runtime
+import TestSupport
 import Testing
 
 /// The disk is full while clients write, and has room again later.

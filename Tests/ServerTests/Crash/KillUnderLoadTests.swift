@@ -1,4 +1,5 @@
 import Runtime
+import TestSupport
 import Testing
 
 /// The server is killed at moments that nobody has chosen.

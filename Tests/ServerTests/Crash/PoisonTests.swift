@@ -1,6 +1,7 @@
 import Foundation
 import Runtime
 import SimdJSON
+import TestSupport
 import Testing
 
 /// Records that crash the engine, and crashes that no record is to blame for.

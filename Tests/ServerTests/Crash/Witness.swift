@@ -200,18 +200,3 @@ func offPool<Value: Sendable>(
     DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
   }
 }
-
-struct NeverHappened: Error { let what: String }
-
-/// Waits until a condition holds; two minutes of patience stand for "never".
-func eventually(
-  _ what: String = "the condition", _ condition: @Sendable () async throws -> Bool
-) async throws {
-  let clock = SystemMonotonicClock()
-  let deadline = clock.now.advanced(byMs: 120_000)
-  while clock.now < deadline {
-    if try await condition() { return }
-    try await clock.sleep(until: clock.now.advanced(byMs: 10))
-  }
-  throw NeverHappened(what: what)
-}

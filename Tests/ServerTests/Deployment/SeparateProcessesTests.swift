@@ -1,6 +1,7 @@
 import API
 import Configuration
 import SimdJSON
+import TestSupport
 import Testing
 
 /// One deployment of separate processes: what one writes another reads.

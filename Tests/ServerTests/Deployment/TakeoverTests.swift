@@ -1,5 +1,6 @@
 import Glibc
 import Runtime
+import TestSupport
 import Testing
 
 /// A coordinator that goes, in whatever way, is replaced by another; what it still does afterwards

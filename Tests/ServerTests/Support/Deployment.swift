@@ -22,7 +22,7 @@ final class Deployment: Sendable {
   }
 
   /// Several processes each: one deployment at a time.
-  private static let place = AsyncSemaphore(permits: 1, maximumWaiters: 1_000)
+  static let place = AsyncSemaphore(permits: 1, maximumWaiters: 1_000)
 
   /// Runs the body; afterwards every process that still runs has stopped in order.
   static func with<Value: Sendable>(
