@@ -1,6 +1,7 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
 .PHONY: run build test test-race torture simulate restore-drill lint notices clean help
+.PHONY: bench bench-ingest bench-query bench-visible bench-aged bench-check
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
 	@exec .build/release/duckmesh serve
@@ -20,6 +21,29 @@ test-race: ## Run the suites of the concurrent parts under the thread sanitizer 
 	@scripts/deps test
 	swift test --sanitize=thread -Xswiftc -DDUCKMESH_RACE_CHECK --scratch-path .build/race \
 	  --filter '^($(race_suites))\.'
+
+# QUICK=1 is the short form, ONLY=single,batches chooses questions; see docs/benchmarks.md.
+bench_run = scripts/deps bench && swift build --configuration release --product duckmesh && \
+  exec /usr/bin/python3 -m bench
+
+bench: ## Measure DuckMesh beside its peers, all questions (QUICK=1 is the short form)
+	@$(bench_run)
+
+bench-ingest: ## Single events, batches, tenants, latency under load
+	@$(bench_run) ingest
+
+bench-query: ## Queries against plain DuckDB on the same files, start and idle
+	@$(bench_run) query
+
+bench-visible: ## Write to visible, waiting and not waiting
+	@$(bench_run) visible
+
+bench-aged: ## An aged table against ideal files, and growth
+	@$(bench_run) aged
+
+bench-check: ## Test the parts of the benchmarks that need no server
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m unittest discover --quiet \
+	  --start-directory bench/tests --top-level-directory .
 
 torture: ## Torture real processes over a real PostgreSQL, SECONDS (600) long, from SEED (drawn)
 	@scripts/deps test
@@ -46,4 +70,4 @@ clean: ## Remove build products; installed dependencies in .deps stay
 	rm -rf .build
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -33,6 +33,16 @@ struct ToolTests {
     #expect(result.status == 0, "\(script.path): \(result.output)")
   }
 
+  @Test("The benchmark suite's own tests pass")
+  func benchmarkSuiteIsSound() async throws {
+    let root = Repository.root.path
+    let result = try await Command.run([
+      "/usr/bin/python3", "-B", "-m", "unittest", "discover", "--quiet",
+      "--start-directory", root + "/bench/tests", "--top-level-directory", root,
+    ])
+    #expect(result.status == 0, "\(result.output)")
+  }
+
   @Test("bash finds a planted violation")
   func bashCanFail() async throws {
     let result = try await Command.run(["bash", "-n"], input: "if true; then\n")

@@ -70,7 +70,11 @@ struct ModelFile {
   /// The snapshot that adds it.
   var namedAt: Int?
   /// Its writer does not know whether a commit that names it was applied.
-  var isInDoubt = false
+  var isInDoubt = false {
+    didSet { wasInDoubt = wasInDoubt || isInDoubt }
+  }
+  /// Once it was, its writer leaves it to the collector, whatever it learns.
+  private(set) var wasInDoubt = false
 }
 
 struct ModelSnapshot {

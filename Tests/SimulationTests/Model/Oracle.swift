@@ -94,7 +94,7 @@ struct Oracle {
 
   mutating func deleting(_ file: ModelFile, byWriter: Bool) {
     check(file.namedAt == nil, "a file is deleted that a snapshot names")
-    check(!(byWriter && file.isInDoubt), "a writer deletes a file whose outcome is unknown")
+    check(!(byWriter && file.wasInDoubt), "a writer deletes a file whose outcome was unknown")
   }
 
   /// The first receipts that clients got.

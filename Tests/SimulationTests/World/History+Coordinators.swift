@@ -189,7 +189,7 @@ extension History {
     for file in discarded { discard(file, of: flight) }
     for file in flight.files where !discarded.contains(file) {
       check(
-        store.files[file].namedAt != nil || store.files[file].isInDoubt,
+        store.files[file].namedAt != nil || store.files[file].wasInDoubt,
         "a flight leaves file \(file) behind, which nothing names")
     }
     if end.hasFailed { return fail(flight, coordinator) }

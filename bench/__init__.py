@@ -1,0 +1,1 @@
+"""The benchmark suite: DuckMesh and its peers on one machine, in one run, rows verified."""
