@@ -47,6 +47,8 @@ package enum ChildProgram {
     posix_spawn_file_actions_addopen(
       &actions, 1, outputPath, O_WRONLY | O_CREAT | O_APPEND, 0o644)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // Another test's pipe or socket must not stay open in a child that outlives it.
+    _ = addCloseFrom(&actions, 3)
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -72,3 +74,9 @@ package enum ChildProgram {
     return signal == 0 ? (status >> 8) & 0xff : -signal
   }
 }
+
+/// Glibc has it since 2.34, but its module does not show it.
+@_silgen_name("posix_spawn_file_actions_addclosefrom_np")
+package func addCloseFrom(
+  _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32
+) -> Int32

@@ -43,6 +43,8 @@ enum Command {
     posix_spawn_file_actions_addopen(&actions, 0, inputFile.path, O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 1, outputFile.path, O_WRONLY | O_CREAT, 0o600)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // Another test's pipe or socket must not stay open in a child that outlives it.
+    _ = addCloseFrom(&actions, 3)
 
     var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
     words.append(nil)
@@ -63,3 +65,9 @@ enum Command {
     return signal == 0 ? (status >> 8) & 0xff : -signal
   }
 }
+
+/// Glibc has it since 2.34, but its module does not show it.
+@_silgen_name("posix_spawn_file_actions_addclosefrom_np")
+private func addCloseFrom(
+  _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32
+) -> Int32

@@ -91,9 +91,8 @@ extension Coordinator {
       }
       for tenant in result.lost { state.share.lost(tenant) }
       // A claim that was full has left tenants out: their turn is next. Otherwise nothing was
-      // there,
-      // or another owner has it: the bus tells us again if that changes. What was published since
-      // stays known.
+      // there, or another owner has it: the bus tells us again if that changes. What was published
+      // since stays known.
       for tenant in (isFull ? [] : unclaimed) + result.lost {
         state.failures[tenant] = nil
         if state.schedule.head(of: tenant) == state.inFlight[tenant] {
@@ -102,6 +101,9 @@ extension Coordinator {
       }
     }
     hub.announce(result.committed)
+    // A lease that ran out under us has no other holder: who waits must not wait for the next
+    // look at the bus.
+    if !result.lost.isEmpty { look.notify() }
   }
 
   /// A failure of the environment dead-letters nothing: the tenants wait and are tried again, for

@@ -1,5 +1,6 @@
 import Glibc
 import Runtime
+import TestSupport
 
 /// A program started by a test; it dies with the test process however that ends.
 final class ChildProcess: Sendable {
@@ -63,10 +64,8 @@ final class ChildProcess: Sendable {
       posix_spawn_file_actions_addopen(
         &actions, 2, errorOutput, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     }
-    // What other tests have open is theirs; closing what is not open is no error.
-    for descriptor: Int32 in 3..<1_024 {
-      posix_spawn_file_actions_addclose(&actions, descriptor)
-    }
+    // What other tests have open is theirs.
+    _ = addCloseFrom(&actions, 3)
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }

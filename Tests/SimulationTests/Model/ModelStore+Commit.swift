@@ -88,7 +88,7 @@ extension ModelStore {
 
   /// Waits for nothing, as transactions are atomic here; fences off what has not arrived.
   mutating func resolve(_ commit: ModelCommit) -> Int? {
-    for fence in commit.fences where planted != .resolvedWithoutFencing {
+    for fence in commit.fences {
       let tenant = Int(fence.tenant.rawValue)
       if let resolved = LeaseRules.resolved(
         tenants[tenant].lease, owner: commit.owner, epoch: fence.epoch)

@@ -18,6 +18,4 @@ enum PlantedFault: String, CaseIterable, Sendable {
   case leaseRevivedAfterExpiry
   /// A reader takes the word that a commit is under way for the commit.
   case barrierReleasedByAHint
-  /// Asking what became of a commit does not fence it off.
-  case resolvedWithoutFencing
 }

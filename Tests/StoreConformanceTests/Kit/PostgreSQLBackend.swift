@@ -37,9 +37,11 @@ final class PostgreSQLBackend: StoreBackend {
   }
 
   static func options(_ connection: String) -> PostgreSQLOptions {
+    // With the patience of tests that share a machine with a thousand others.
     PostgreSQLOptions(
       connection: connection, publishingConnections: 2, generalConnections: 3,
-      maintenanceConnections: 1)
+      maintenanceConnections: 1, lockTimeoutMs: 60_000, connectTimeoutMs: 60_000,
+      acquireTimeoutMs: 60_000)
   }
 
   func open() async throws -> OpenStore {

@@ -95,7 +95,10 @@ private final class HammerRun: Sendable {
     var random = SeededGenerator(seed: seed &* 1_000 &+ UInt64(number))
     let bus = buses[number % 2]
     var attempts: [Attempt] = []
-    for round in 0..<60 {
+    var round = 0
+    // On until something was cut in the middle.
+    while round < 60 || (number == 0 && counts.unknown + counts.unavailable == 0 && round < 3_000) {
+      defer { round += 1 }
       let drafts = (0...random.below(5)).map { _ in draft(&random) }
       let (group, places) = publishGroup(drafts)
       if number == 0, round % 6 == 5 { try await cutAConnection(&random) }
