@@ -42,7 +42,8 @@ enum FileSystem {
   static func status(_ path: String) throws(ObjectStoreError) -> stat? {
     var status = stat()
     guard lstat(path, &status) == 0 else {
-      if errno == ENOENT || errno == ENOTDIR { return nil }
+      // A parent that is no folder is a store out of its place, not a file that is gone.
+      if errno == ENOENT { return nil }
       throw failure("stat")
     }
     return status
