@@ -75,7 +75,7 @@ extension Mesh {
 
   /// Waits until a token is visible, as a client does.
   func wait(_ table: TableRecord, _ token: VisibilityToken) async throws {
-    let outcome = await hub.wait(tenant: table.tenant, token: token, timeoutMs: 60_000)
+    let outcome = await hub.wait(tenant: table.tenant, token: token, timeoutMs: 600_000)
     guard case .visible(let watermark) = outcome, watermark.token >= token else {
       throw NeverHappened(what: "token \(token.rawValue) visible: \(outcome)")
     }
