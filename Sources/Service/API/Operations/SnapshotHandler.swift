@@ -21,11 +21,19 @@ struct SnapshotHandler: Sendable {
     let tenant = try await services.tenant(context, makes: false)
     let snapshots: [SnapshotRecord]
     let contents: [[TableContent]]
+    let kept: Set<SnapshotID>
     do throws(CatalogError) {
       snapshots = try await services.catalog.snapshots(
         tenant: tenant.id, before: before, limit: page.limit + 1)
       contents = try await services.catalog.contents(
         of: snapshots.prefix(page.limit).map(\.id), tenant: tenant.id)
+      // Expiry hands what a snapshot holds on to a later one: only of those that are still there
+      // after their contents were read are the contents certain.
+      let newest = snapshots.first.map { SnapshotID($0.id.rawValue + 1) }
+      kept = Set(
+        try await services.catalog.snapshots(
+          tenant: tenant.id, before: newest, limit: snapshots.count
+        ).map(\.id))
     } catch {
       throw APIError(error)
     }
@@ -33,7 +41,7 @@ struct SnapshotHandler: Sendable {
       writer.beginObject()
       writer.name("snapshots")
       writer.beginArray()
-      for (snapshot, tables) in zip(snapshots, contents) {
+      for (snapshot, tables) in zip(snapshots, contents) where kept.contains(snapshot.id) {
         Self.write(snapshot, tables, &writer)
       }
       writer.endArray()
@@ -55,6 +63,8 @@ struct SnapshotHandler: Sendable {
       snapshot = try await services.catalog.snapshot(SnapshotID(id), tenant: tenant.id)
       tables =
         try await services.catalog.contents(of: [snapshot.id], tenant: tenant.id).first ?? []
+      // Still there after its contents were read: expiry, which hands them on, came not between.
+      _ = try await services.catalog.snapshot(snapshot.id, tenant: tenant.id)
     } catch {
       throw APIError(error)
     }
