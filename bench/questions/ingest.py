@@ -42,8 +42,8 @@ def single(bench):
     return {
         "about": (
             "Requests of one event each in a closed loop, one tenant. DuckLake and Quack are"
-            " driven by at most 16 client processes, which is where they were at their best or"
-            " past it; targets compare with each peer's best number of clients."),
+            " driven by at most 16 client processes (more were not tried); targets compare with"
+            " the best of each peer's figures."),
         "tables": [table("Single events by connections", "connections", found)],
         "plots": [
             {"name": "single-rate", "title": "Durable single events a second",

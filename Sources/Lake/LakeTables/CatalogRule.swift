@@ -1,11 +1,12 @@
-import LakeTables
+/// A rule that every catalog is held to, whatever database it is in, with the query that gives the
+/// tenants (or NULL for the lake) that break it.
+///
+/// The queries are in the SQL that SQLite and PostgreSQL share.
+package struct CatalogRule: Sendable {
+  package let text: String
+  package let query: String
 
-/// A rule with the query that gives the tenants (or NULL for the lake) that break it.
-struct CatalogRule: Sendable {
-  let text: String
-  let query: String
-
-  static let all: [CatalogRule] = [
+  package static let all: [CatalogRule] = [
     CatalogRule(
       text: "each token has exactly one key",
       query: """
@@ -112,18 +113,18 @@ struct CatalogRule: Sendable {
     CatalogRule(
       text: "snapshot times rise with snapshot ids",
       query: """
-        (SELECT NULL::BIGINT FROM (SELECT snapshot_id, snapshot_time,
+        SELECT CAST(NULL AS BIGINT) FROM (SELECT snapshot_id, snapshot_time,
             lag(snapshot_time) OVER (ORDER BY snapshot_id) AS previous
             FROM ducklake_snapshot) AS step
           LEFT JOIN ducklake_snapshot_changes AS made USING (snapshot_id)
           WHERE step.snapshot_time <= step.previous
-            AND (made.author = 'duckmesh' OR made.author IS NULL) LIMIT 1)
+            AND (made.author = 'duckmesh' OR made.author IS NULL) LIMIT 1
         """),
     CatalogRule(
       text: "no path is named twice",
       query: """
-        (SELECT NULL::BIGINT FROM ducklake_data_file GROUP BY table_id, path
-          HAVING count(*) > 1 LIMIT 1)
+        SELECT CAST(NULL AS BIGINT) FROM ducklake_data_file GROUP BY table_id, path
+          HAVING count(*) > 1 LIMIT 1
         """),
     // Whoever works the schedule off would take away what a snapshot shows.
     CatalogRule(
