@@ -4,10 +4,18 @@ import Model
 /// used twice.
 package struct DataFileName: Sendable, Equatable {
   package enum Kind: String, Sendable {
-    /// Written under a tenant's lease.
-    case events
-    /// Written under a table's lease.
-    case merge
+    /// Rows and deleted positions, written under a tenant's lease.
+    case events, deletes
+    /// Rows and deleted positions, written under a table's lease.
+    case merge, mergeDeletes
+
+    /// Whether the epoch is that of the tenant's lease, and not of the table's.
+    package var isUnderTenantLease: Bool {
+      switch self {
+      case .events, .deletes: true
+      case .merge, .mergeDeletes: false
+      }
+    }
   }
 
   package let epoch: LeaseEpoch

@@ -43,6 +43,22 @@ package struct ParquetFile: Sendable {
       statistics: statistics)
   }
 
+  /// Writes a delete file of DuckLake: the deleted positions of one data file, ascending.
+  ///
+  /// - Parameters:
+  ///   - dataPath: of the data file, on this machine.
+  ///   - positions: a query of one column `pos`, each position once.
+  /// - Throws: `DuckDBError`; the file may then be there in part.
+  package static func writeDeletes(
+    of dataPath: String, positions: String, to path: String, on connection: DuckDBConnection
+  ) throws(DuckDBError) -> ParquetFile {
+    try write(
+      query:
+        "SELECT \(SQLText.literal(dataPath)) AS file_path, pos FROM (\(positions)) ORDER BY pos",
+      fieldIDs: [("file_path", 2_147_483_646), ("pos", 2_147_483_645)], statisticsOf: [],
+      to: path, on: connection)
+  }
+
   /// - Returns: nil where DuckDB's numbers cannot be used: no size, or not counted over all rows.
   private static func statistics(
     _ entry: DuckDBValue, columnID: Int64, recordCount: Int64
