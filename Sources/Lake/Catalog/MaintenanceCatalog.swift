@@ -136,6 +136,10 @@ package protocol MaintenanceCatalog: Sendable {
   /// Tables with more than `above` live files, the fullest first.
   func mergeCandidates(above: Int, limit: Int) async throws(CatalogError) -> [MergeCandidate]
 
+  /// Tables with a live file of whose rows more than the share `above` (0 to 1) are deleted, those
+  /// with the most deleted rows first.
+  func rewriteCandidates(above: Double, limit: Int) async throws(CatalogError) -> [TableID]
+
   func fileCounts() async throws(CatalogError) -> FileCounts
 
   /// The live files of a table in row-id order, with the schema version each was written under.

@@ -21,6 +21,14 @@ package enum CompatibilityMode: String, Sendable, CaseIterable {
   case backward, forward, full, none
 }
 
+/// What an `insert` means whose primary key is in the table.
+package enum ExistingKeyRule: String, Sendable, CaseIterable {
+  /// The new row takes the old one's place.
+  case upsert
+  /// The event becomes a dead letter.
+  case deadLetter = "dead_letter"
+}
+
 /// What is asked for when a table is made.
 package struct TableDefinition: Sendable, Equatable {
   package var name: String
@@ -28,16 +36,25 @@ package struct TableDefinition: Sendable, Equatable {
   package var compatibilityMode: CompatibilityMode
   /// The column that an event's own time fills when the payload lacks it.
   package var eventTimeColumn: String?
+  /// The columns of the primary key in the order given, as the schema spells them; none for a table
+  /// without one.
+  package var primaryKey: [String]
+  package var onExistingKey: ExistingKeyRule
 
   package init(
     name: String, schema: TableSchema, compatibilityMode: CompatibilityMode = .backward,
-    eventTimeColumn: String? = nil
+    eventTimeColumn: String? = nil, primaryKey: [String] = [],
+    onExistingKey: ExistingKeyRule = .upsert
   ) {
     self.name = name
     self.schema = schema
     self.compatibilityMode = compatibilityMode
     self.eventTimeColumn = eventTimeColumn
+    self.primaryKey = primaryKey
+    self.onExistingKey = onExistingKey
   }
+
+  package var isKeyed: Bool { !primaryKey.isEmpty }
 }
 
 /// A table as it is at one schema version.
@@ -68,6 +85,14 @@ package struct TableRecord: Sendable, Equatable {
   }
 
   package var name: String { definition.name }
+
+  /// The Parquet field ids of the primary key's columns, in the key's order.
+  package var primaryKeyColumnIDs: [Int64] {
+    let idOfName = Dictionary(
+      zip(definition.schema.columns.map(\.name), columnIDs)
+    ) { first, _ in first }
+    return definition.primaryKey.compactMap { idOfName[$0] }
+  }
 }
 
 /// Tenants and their tables.

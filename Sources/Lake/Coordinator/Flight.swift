@@ -187,7 +187,7 @@ struct Flight: Sendable {
       id: .random(), owner: owner, fences: fences,
       tables: tables.compactMap { table in
         guard let record = table.table, !record.isDropped else { return nil }
-        return (record.id, record.schemaVersion)
+        return CommittedTable(table: record.id, schemaVersion: record.schemaVersion)
       },
       files: tables.compactMap { table in
         guard let file = table.file else { return nil }

@@ -14,6 +14,8 @@ struct BreakableCatalog: Sendable {
   private let hook = Shared<Hook?>(nil)
   private let merges = Shared<(@Sendable (MergeCommit) async throws(CommitError) -> Void)?>(nil)
 
+  private let rewrites = Shared<(@Sendable (RewriteCommit) async throws(CommitError) -> Void)?>(
+    nil)
   private let answers = Shared<(@Sendable (MergeCommit) throws(CommitError) -> Void)?>(nil)
 
   init(_ inner: SQLiteCatalog) { self.inner = inner }
@@ -23,6 +25,10 @@ struct BreakableCatalog: Sendable {
 
   func beforeMerge(_ body: (@Sendable (MergeCommit) async throws(CommitError) -> Void)?) {
     merges.value.withLock { $0 = body }
+  }
+
+  func beforeRewrite(_ body: (@Sendable (RewriteCommit) async throws(CommitError) -> Void)?) {
+    rewrites.value.withLock { $0 = body }
   }
 
   /// Stands between the answer to a merge and whoever waits for it.
@@ -52,6 +58,17 @@ extension BreakableCatalog: CommitCatalog {
     return receipt
   }
 
+  func commit(_ rewrite: RewriteCommit) async throws(CommitError) -> CommitReceipt {
+    if let hook = rewrites.value.withLock({ $0 }) { try await hook(rewrite) }
+    return try await inner.commit(rewrite)
+  }
+
+  func lookupFiles(
+    of table: TableID, columns: [Int64]
+  ) async throws(CatalogError) -> [LookupFile] {
+    try await inner.lookupFiles(of: table, columns: columns)
+  }
+
   func resolve(
     _ id: CommitID, owner: OwnerID, fences: [TenantFence]
   ) async throws(CatalogError) -> CommitReceipt? {
@@ -66,6 +83,10 @@ extension BreakableCatalog: CommitCatalog {
 
   func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt? {
     try await inner.resolve(merge)
+  }
+
+  func resolve(_ rewrite: RewriteCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(rewrite)
   }
 
   func releaseTable(
@@ -166,6 +187,12 @@ extension BreakableCatalog: SnapshotCatalog {
 extension BreakableCatalog: MaintenanceCatalog {
   func mergeCandidates(above: Int, limit: Int) async throws(CatalogError) -> [MergeCandidate] {
     try await inner.mergeCandidates(above: above, limit: limit)
+  }
+
+  func rewriteCandidates(
+    above: Double, limit: Int
+  ) async throws(CatalogError) -> [TableID] {
+    try await inner.rewriteCandidates(above: above, limit: limit)
   }
 
   func fileCounts() async throws(CatalogError) -> FileCounts { try await inner.fileCounts() }

@@ -110,13 +110,13 @@ private struct EventCommitTransaction {
     let commit = commit
     let changed = try mapping(CommitError.init) { () throws(SQLiteError) in
       var changed: [TableID] = []
-      for (table, schemaVersion) in commit.tables {
+      for made in commit.tables {
         let row = try connection.statement(
           "SELECT schema_version, dropped_snapshot FROM duckmesh_table WHERE table_id = ?"
-        ).bind(table.rawValue, at: 1)
+        ).bind(made.table.rawValue, at: 1)
         defer { row.reset() }
-        guard try row.step(), row.isNull(1), row.int64(0) == schemaVersion else {
-          changed.append(table)
+        guard try row.step(), row.isNull(1), row.int64(0) == made.schemaVersion else {
+          changed.append(made.table)
           continue
         }
       }

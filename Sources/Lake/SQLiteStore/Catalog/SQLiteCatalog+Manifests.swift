@@ -49,7 +49,7 @@ extension SQLiteCatalog {
 
   static let fileSelection = """
     SELECT f.data_file_id, f.path, f.record_count, f.file_size_bytes, f.begin_snapshot,
-      f.row_id_start, f.partial_max, d.path, d.delete_count, d.partial_max
+      f.row_id_start, f.partial_max, d.path, d.delete_count, d.partial_max, d.delete_file_id
     FROM ducklake_data_file f
     """
 
@@ -61,7 +61,7 @@ extension SQLiteCatalog {
       partialMaximum: row.optionalInt64(6).map(SnapshotID.init),
       deletes: row.optionalText(7).map { path in
         DeleteFileRecord(
-          path: folder + path, deleteCount: row.int64(8),
+          id: row.int64(10), path: folder + path, deleteCount: row.int64(8),
           partialMaximum: row.optionalInt64(9).map(SnapshotID.init))
       })
   }
