@@ -4,8 +4,8 @@ import DuckDB
 import Glibc
 import Model
 
-/// What a batch does to a keyed table.
-struct KeyedOutcome: Sendable {
+/// What became of a batch's events, and what they take away from the table.
+struct BatchOutcome: Sendable {
   /// Without dead letters.
   var counts = LedgerCounts()
   /// Inserts whose key is in the table, where the table refuses that.
@@ -72,8 +72,8 @@ struct KeyedBatch {
   }
 
   /// - Parameter count: of the events, each of which the outcome accounts for.
-  func resolve(eventCount count: Int) throws(DuckDBError) -> KeyedOutcome {
-    var outcome = KeyedOutcome()
+  func resolve(eventCount count: Int) throws(DuckDBError) -> BatchOutcome {
+    var outcome = BatchOutcome()
     try Self.computeKeys(key, on: connection)
     let anyNull = key.columns.indices.map { "k\($0) IS NULL" }.joined(separator: " OR ")
     outcome.keyless = try tokens(
@@ -95,10 +95,10 @@ struct KeyedBatch {
 
   /// Writes the delete files of what `resolve` found, each with what was deleted before.
   ///
-  /// - Parameter path: begins the paths of the files.
+  /// - Parameter path: of the batch's data file in staging, whose name the files extend.
   /// - Throws: `DuckDBError`; none of the files is there then.
   func writeDeletes(
-    _ outcome: inout KeyedOutcome, to path: String
+    _ outcome: inout BatchOutcome, to path: String
   ) throws(DuckDBError) {
     let touched = try connection.query(
       "SELECT file, count(*) FROM keyed_doomed GROUP BY file ORDER BY file",
@@ -106,7 +106,7 @@ struct KeyedBatch {
     for row in touched.rows {
       guard let index = row[0].int64.map({ Int($0) }), let count = row[1].int64 else { continue }
       let data = lookup.files[index]
-      let target = "\(path)-\(data.id)"
+      let target = DataFileName.stagedPath(of: path, extendedBy: data.id)
       do {
         let file = try ParquetFile.writeDeletes(
           of: data.path,

@@ -116,7 +116,8 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     }
     written.failed = refused
     guard written.accountsFor(events.count) else {
-      throw .engine("\(events.count) events gave \(written.keyed.counts)")
+      for deletes in written.outcome.deletes { unlink(deletes.file.path) }
+      throw .engine("\(events.count) events gave \(written.outcome.counts)")
     }
     return written
   }
@@ -127,7 +128,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     var letters = written.failed.map {
       letter($0.event, batch, reason: "CAST_FAILED", message: $0.message)
     }
-    let (existing, keyless) = (Set(written.keyed.refused), Set(written.keyed.keyless))
+    let (existing, keyless) = (Set(written.outcome.refused), Set(written.outcome.keyless))
     guard !existing.isEmpty || !keyless.isEmpty else { return letters }
     for event in events {
       if existing.contains(event.token) {
@@ -240,19 +241,19 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     try load(events)
     guard let key = shape.key else {
       written.file = try writeRows(shape.projection, from: shape.source, shape: shape, to: path)
-      written.keyed.counts.inserted = written.file?.recordCount ?? 0
+      written.outcome.counts.inserted = written.file?.recordCount ?? 0
       return written
     }
     defer { KeyedBatch.forget(on: connection) }
     let batch = KeyedBatch(key: key, lookup: lookup, on: connection)
-    written.keyed = try batch.resolve(eventCount: events.count)
-    if written.keyed.counts.inserted > 0 {
-      let isWhole = written.keyed.counts.inserted == Int64(events.count)
+    written.outcome = try batch.resolve(eventCount: events.count)
+    if written.outcome.counts.inserted > 0 {
+      let isWhole = written.outcome.counts.inserted == Int64(events.count)
       written.file = try writeRows(
         "\(shape.projection), materialization.position AS \(RowShape.tokenColumn)",
         from: isWhole ? shape.source : key.rowSource, shape: shape, to: path)
     }
-    try batch.writeDeletes(&written.keyed, to: path)
+    try batch.writeDeletes(&written.outcome, to: path)
     return written
   }
 

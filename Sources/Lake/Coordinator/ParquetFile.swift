@@ -10,6 +10,9 @@ package struct ParquetFile: Sendable {
   package let footerByteCount: Int64
   package let statistics: [ColumnStatistics]
 
+  /// The last part of `path`: the random name that it has in staging.
+  package var stagedName: String { path.split(separator: "/").last.map(String.init) ?? path }
+
   /// Small row groups make point look-ups four times faster and files one percent larger.
   private static let format =
     "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480, RETURN_STATS"
