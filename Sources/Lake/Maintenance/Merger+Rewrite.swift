@@ -64,7 +64,8 @@ extension Merger {
   ) -> RewriteCommit {
     let table = work.table.id
     return RewriteCommit(
-      id: .random(), owner: owner, epoch: work.epoch, table: table, inputs: inputs,
+      id: .random(), owner: owner, epoch: work.epoch, table: table,
+      schemaVersion: work.table.schemaVersion, inputs: inputs,
       output: output?.newFile(of: table),
       outputDeletes: deletes.map {
         NewDeleteFile(
