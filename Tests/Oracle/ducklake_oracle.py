@@ -30,7 +30,8 @@ Reads one request from standard input and writes one answer to standard output, 
       answers with the change feed of each range: [snapshot, row_id, kind, id, note], ...
 
   {"execute": {"catalog": CATALOG, "statements": [SQL, ...]}}
-      runs statements as any other user of the extension does; the lake is attached as `lake`.
+      runs statements as any other user of the extension does, each tried again while another
+      writer is first; the lake is attached as `lake`. Answers with how often that was.
 """
 
 import glob
@@ -195,9 +196,15 @@ def changes(request):
 
 def execute(request):
     connection = attach(request["catalog"])
+    failures = 0
     for statement in request["statements"]:
-        connection.execute(statement)
-    return {"failures": 0}
+        while True:
+            try:
+                connection.execute(statement)
+                break
+            except duckdb.TransactionException:
+                failures += 1
+    return {"failures": failures}
 
 
 def read(request):

@@ -121,9 +121,12 @@ extension DuckLakeOracle {
     return answer.ranges
   }
 
-  static func execute(catalog: String, _ statements: [String]) async throws {
-    let _: ExecuteAnswer = try await ask([
+  /// - Returns: how often another writer was first and a statement had to be tried again.
+  @discardableResult
+  static func execute(catalog: String, _ statements: [String]) async throws -> Int {
+    let answer: ExecuteAnswer = try await ask([
       "execute": ExecuteRequest(catalog: catalog, statements: statements)
     ])
+    return answer.failures
   }
 }

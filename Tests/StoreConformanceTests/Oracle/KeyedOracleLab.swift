@@ -34,23 +34,72 @@ final class KeyedOracleLab {
 
   /// One commit of events `put ID` and `del ID`.
   func commit(_ payloads: String...) async throws {
+    try await publish(payloads)
+    try await commitPending()
+    try await remember()
+  }
+
+  /// Publishes events, which a later commit makes visible.
+  func publish(_ payloads: [String]) async throws {
     for payload in payloads {
       let id = try #require(Int64(payload.dropFirst(4)))
       rows[id] = payload.hasPrefix("del ") ? nil : "t\(nextToken)"
       nextToken += 1
     }
     try await lab.publish(table, payloads: payloads)
-    try await syncLake()
+  }
+
+  /// Commits what is pending, and looks for its keys again as often as somebody changes the table.
+  ///
+  /// - Parameter meanwhile: runs between the first look for keys and the commit.
+  /// - Returns: how often it was refused.
+  @discardableResult
+  func commitPending(meanwhile: () async throws -> Void = {}) async throws -> Int {
     let claims = try await lab.claim(owner, [table.tenant])
-    let planned = try await lab.materialiseKeyed(claims, owner: owner)
+    var commit = try await materialise(claims)
+    try await meanwhile()
+    var refusals = 0
+    while try await !isApplied(commit) {
+      refusals += 1
+      commit = try await materialise(claims)
+    }
+    return refusals
+  }
+
+  private func isApplied(_ commit: EventCommit) async throws -> Bool {
+    do {
+      _ = try await lab.catalog.commit(commit)
+    } catch {
+      guard error == .tablesChanged([table.id]) else { throw error }
+      return false
+    }
+    return true
+  }
+
+  private func materialise(_ claims: [TenantClaim]) async throws -> EventCommit {
+    let planned = try await plan(claims)
+    let live = try await lab.catalog.liveFiles(of: table.id).map(\.file)
+    let pathOfFile = Dictionary(uniqueKeysWithValues: live.map { ($0.id, $0.path) })
     var files: [NewDataFile] = []
     for file in planned.files { files.append(try await write(file, rowIDs: nil)) }
     var deletes: [NewDeleteFile] = []
     for file in planned.deletes {
-      deletes.append(try await write(file, over: try await path(file)))
+      deletes.append(try await write(file, over: pathOfFile[file.dataFile] ?? ""))
     }
-    _ = try await lab.catalog.commit(planned.replacing(files: files, deletes: deletes))
-    try await remember()
+    return planned.replacing(files: files, deletes: deletes)
+  }
+
+  /// Plans with what other programs have written by then.
+  private func plan(_ claims: [TenantClaim]) async throws -> EventCommit {
+    while true {
+      try await syncLake()
+      do {
+        return try await lab.materialiseKeyed(claims, owner: owner)
+      } catch is MissingFile {
+        // Another program has committed since; what it wrote is learned next.
+        continue
+      }
+    }
   }
 
   /// Rewrites all files as one, with their row ids.
@@ -122,11 +171,6 @@ final class KeyedOracleLab {
       lake: backend.lakeFolder)
   }
 
-  private func path(_ deletes: NewDeleteFile) async throws -> String {
-    let files = try await lab.catalog.liveFiles(of: table.id).map(\.file)
-    return try #require(files.first { $0.id == deletes.dataFile }?.path)
-  }
-
   /// Learns what other programs have written.
   private func syncLake() async throws {
     for file in try await lab.catalog.liveFiles(of: table.id).map(\.file) {
@@ -145,6 +189,14 @@ final class KeyedOracleLab {
         lab.lake.write(deleted: Set(content.positions), to: String(names[1]))
       }
     }
+  }
+
+  /// The rows that the official extension shows now, as `ID NOTE`.
+  func shown() async throws -> [String] {
+    let answer = try await DuckLakeOracle.read(
+      catalog: backend.oracleCatalog, tables: [Self.name])
+    let rows = try #require(answer.newest[Self.name] ?? nil)
+    return rows.map { "\($0.id) \($0.note ?? "")" }.sorted()
   }
 
   func checkRows(sourceLocation: SourceLocation = #_sourceLocation) async throws {

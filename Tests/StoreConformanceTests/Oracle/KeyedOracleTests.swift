@@ -105,4 +105,38 @@ import Testing
       #expect(try await lab.lab.catalog.violations().isEmpty)
     }
   }
+
+  @Test func aDeleteOfAnotherProgramBetweenLookAndCommitIsNotLost() async throws {
+    try await withKeyedOracleLab(OracleBackends.postgreSQL) { lab in
+      try await lab.commit("put 1", "put 2", "put 3", "put 4")
+      try await lab.publish(["put 2", "del 3"])
+      let refusals = try await lab.commitPending {
+        try await lab.outside(["DELETE FROM lake.acme.items WHERE id IN (1, 3)"])
+      }
+      #expect(refusals == 1)
+      // Row 3 was gone before it could be deleted, so that its event had no effect.
+      let counts = try #require(try await lab.lab.catalog.accounts().first).counts
+      #expect(counts.inserted == 5 && counts.deleted == 0 && counts.noOperation == 1)
+      #expect(try await lab.shown() == ["2 t5", "4 t4"])
+    }
+  }
+
+  @Test func anotherProgramThatDeletesAtTheSameTimeLosesNothingAndStopsNothing() async throws {
+    try await withKeyedOracleLab(OracleBackends.postgreSQL) { lab in
+      try await lab.publish((1...60).map { "put \($0)" })
+      try await lab.commitPending()
+      let catalog = lab.backend.oracleCatalog
+      async let failures = DuckLakeOracle.execute(
+        catalog: catalog, (1...15).map { "DELETE FROM lake.acme.items WHERE id = \($0)" })
+      for id in 31...45 {
+        try await lab.publish(["put \(id)", "del \(id + 15)"])
+        try await lab.commitPending()
+      }
+      _ = try await failures
+      // The put of 31 has token 61, that of 32 has 63, and so on.
+      let expected =
+        (16...30).map { "\($0) t\($0)" } + (31...45).map { "\($0) t\(61 + ($0 - 31) * 2)" }
+      #expect(try await lab.shown() == expected.sorted())
+    }
+  }
 }
