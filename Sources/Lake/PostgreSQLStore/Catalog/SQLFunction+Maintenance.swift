@@ -13,6 +13,9 @@ extension SQLFunction {
       leaving BIGINT[];
       successors BIGINT[];
       instant BIGINT;
+      -- The first snapshot that stays after all that went: what ends later and has begun by then
+      -- is still shown there, so that what ended later need not be looked at.
+      horizon BIGINT := 9223372036854775807;
     BEGIN
       PERFORM FROM duckmesh_lake_head FOR NO KEY UPDATE;
       instant := \(now.name)(overriding);
@@ -34,6 +37,7 @@ extension SQLFunction {
           (SELECT min(next.snapshot_id) FROM ducklake_snapshot AS next
             WHERE next.snapshot_id > gone.snapshot_id) ORDER BY gone.snapshot_id)
         INTO successors FROM unnest(leaving) AS gone(snapshot_id);
+        horizon := successors[cardinality(successors)];
         \(handOnWatermarks)
         \(handOnLedger)
       END IF;
@@ -67,17 +71,19 @@ extension SQLFunction {
       FROM moved JOIN unnest(leaving, successors) AS place(snapshot_id, successor)
         USING (snapshot_id))
     INSERT INTO duckmesh_ledger AS kept(tenant_id, table_id, snapshot_id, first_token, last_token,
-      inserted, superseded, no_operation, dead_lettered, table_rows)
+      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, table_rows)
     SELECT tenant_id, table_id, successor, min(first_token),
       max(last_token) FILTER (WHERE age = 1), sum(inserted), sum(superseded), sum(no_operation),
-      sum(dead_lettered), max(table_rows) FILTER (WHERE age = 1)
+      sum(dead_lettered), sum(deleted), sum(removed_rows), max(table_rows) FILTER (WHERE age = 1)
     FROM placed GROUP BY tenant_id, table_id, successor
     ON CONFLICT (tenant_id, table_id, snapshot_id) DO UPDATE SET
       first_token = least(kept.first_token, excluded.first_token),
       inserted = kept.inserted + excluded.inserted,
       superseded = kept.superseded + excluded.superseded,
       no_operation = kept.no_operation + excluded.no_operation,
-      dead_lettered = kept.dead_lettered + excluded.dead_lettered;
+      dead_lettered = kept.dead_lettered + excluded.dead_lettered,
+      deleted = kept.deleted + excluded.deleted,
+      removed_rows = kept.removed_rows + excluded.removed_rows;
     """
 
   /// Files that ended and that no snapshot lies in the life of any more. What is beyond the bound
@@ -96,7 +102,7 @@ extension SQLFunction {
           \(CommitSQL.folder(schema: "tenant.schema_id", table: "file.table_id")) AS folder
         FROM ducklake_\(kind) AS file JOIN duckmesh_table AS owned USING (table_id)
         JOIN duckmesh_tenant AS tenant USING (tenant_id)
-        WHERE file.end_snapshot IS NOT NULL AND NOT EXISTS (
+        WHERE file.end_snapshot IS NOT NULL AND file.end_snapshot <= horizon AND NOT EXISTS (
           SELECT FROM ducklake_snapshot AS shown
           WHERE shown.snapshot_id >= file.begin_snapshot
             AND shown.snapshot_id < file.end_snapshot)

@@ -10,7 +10,7 @@ import PostgreSQL
 /// needs, and takes away only what no process of the release before it uses. Functions carry a
 /// number over their text, and each program installs its own beside the others.
 package struct PostgreSQLMigrator: Sendable {
-  static let all: [Migration] = [.initial]
+  static let all: [Migration] = [.initial, .keyedTables]
 
   private let options: PostgreSQLOptions
   private let clock: CatalogClock?
@@ -22,7 +22,7 @@ package struct PostgreSQLMigrator: Sendable {
     self.clock = clock
   }
 
-  static var newest: Int { all.last?.version ?? 0 }
+  package static var newest: Int { all.last?.version ?? 0 }
 
   /// Applies what is missing, all of it or nothing.
   package func migrateUp() async throws(PostgreSQLOpenError) {
