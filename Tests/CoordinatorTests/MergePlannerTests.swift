@@ -120,7 +120,8 @@ import Testing
         record: DataFileRecord(
           id: id, path: "", recordCount: 1, byteCount: 700, begin: SnapshotID(1), rowIDStart: row,
           partialMaximum: nil,
-          deletes: deleted ? DeleteFileRecord(id: 9, path: "d", deleteCount: 1, partialMaximum: nil) : nil),
+          deletes: deleted
+            ? DeleteFileRecord(id: 9, path: "d", deleteCount: 1, partialMaximum: nil) : nil),
         schemaVersion: 1)
     }
     let planner = MergePlanner(fanIn: 2, mergedFileBytes: 1 << 20)
