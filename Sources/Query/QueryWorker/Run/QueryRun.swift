@@ -6,6 +6,7 @@ import WorkerProtocol
 struct QueryRun {
   let message: QueryMessage
   let engine: DuckDBInstance
+  let exchange: ExchangeEngine
   let gate: StatementGate
   let inbox: QueryInbox
   let socket: FrameSocket
@@ -104,7 +105,7 @@ struct QueryRun {
       if gated.explain != nil {
         result = try withoutPaths(result, on: statement.connection)
       }
-      return try AnswerStream(query: query, socket: socket).send(result)
+      return try AnswerStream(query: query, socket: socket, exchange: exchange).send(result)
     } catch let error as DuckDBError {
       throw FailureMapping.failure(of: error)
     }

@@ -59,6 +59,8 @@ struct QueryHandler: Sendable {
     case .jsonRows: return try await run.buffered()
     case .ndjson: return try await run.streamed(contentType: "application/x-ndjson")
     case .csv: return try await run.streamed(contentType: "text/csv; header=present")
+    case .arrow: return try await run.streamed(contentType: "application/vnd.apache.arrow.stream")
+    case .parquet: return try await run.streamed(contentType: "application/vnd.apache.parquet")
     }
   }
 }

@@ -104,6 +104,8 @@ struct QueryParsing {
       case "*/*", "application/*", "application/json", "": return .jsonRows
       case "application/x-ndjson": return .ndjson
       case "text/csv", "text/*": return .csv
+      case "application/vnd.apache.arrow.stream": return .arrow
+      case "application/vnd.apache.parquet": return .parquet
       default: continue
       }
     }
