@@ -18,7 +18,7 @@ struct Exchange {
   }
 
   /// The engine's own text of every value.
-  func expected(_ sql: String) throws -> [Column] {
+  func texts(_ sql: String) throws -> [Column] {
     let connection = try instance.connect()
     let table = try connection.query("SELECT COLUMNS(*)::VARCHAR FROM (\(sql))")
     return table.columns.enumerated().map { index, column in
@@ -45,9 +45,15 @@ struct Exchange {
     return (outcome.rowCount, outcome.truncated)
   }
 
-  /// Without a conversion between.
-  @discardableResult
+  /// Without a scan between.
   func writeArrow(
+    _ sql: String, to path: String, upTo rowLimit: Int = .max
+  ) throws -> ArrowRenderer.Outcome {
+    try writeArrow(try instance.connect().prepare(sql).execute(), to: path, upTo: rowLimit)
+  }
+
+  @discardableResult
+  private func writeArrow(
     _ result: DuckDBResult, to path: String, upTo rowLimit: Int = .max
   ) throws -> ArrowRenderer.Outcome {
     var renderer = try ArrowRenderer(result)

@@ -31,6 +31,18 @@ def validate(table):
             column.validate(full=True)
 
 
+def texts(connection, column):
+    """The official engine's texts; instants as the local time of UTC."""
+    kind = column.type
+    if pa.types.is_struct(kind) and kind.num_fields == 0:
+        # The engine does not read what has no fields.
+        return ["{}" if value.is_valid else None for value in column]
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        column = column.cast(pa.timestamp(kind.unit))
+    connection.register("answer", pa.table({"value": column}))
+    return [row[0] for row in connection.execute("SELECT value::VARCHAR FROM answer").fetchall()]
+
+
 def main():
     table, batches = read(sys.argv[1], sys.argv[2])
     validate(table)
@@ -38,12 +50,14 @@ def main():
     renamed = table.rename_columns(names)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    connection.register("answer", renamed)
     columns = []
     for name, field in zip(names, table.schema):
-        rows = connection.execute(f"SELECT {name}::VARCHAR FROM answer").fetchall()
         columns.append(
-            {"name": field.name, "type": str(field.type), "values": [row[0] for row in rows]})
+            {
+                "name": field.name,
+                "type": str(field.type),
+                "values": texts(connection, renamed[name]),
+            })
     json.dump({"columns": columns, "batches": batches}, sys.stdout)
 
 

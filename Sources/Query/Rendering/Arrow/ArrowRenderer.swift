@@ -2,7 +2,7 @@ import DuckDB
 
 /// Writes the rows of a result as an Arrow IPC stream.
 package struct ArrowRenderer {
-  package struct Outcome {
+  package struct Outcome: Sendable {
     package let rowCount: Int
     /// Whether rows were left when the limit was reached.
     package let truncated: Bool
