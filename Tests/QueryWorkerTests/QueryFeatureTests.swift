@@ -8,11 +8,11 @@ import WorkerProtocol
     ListedTable(
       name: "events",
       columns: [
-        RelationColumn(name: "id", type: "BIGINT"), RelationColumn(name: "name", type: "VARCHAR"),
+        ListedColumn(name: "id", type: "BIGINT"), ListedColumn(name: "name", type: "VARCHAR"),
       ], comment: "what happened; it's all here"),
     ListedTable(
       name: "Orders",
-      columns: [RelationColumn(name: "total", type: "DECIMAL(18,2)")]),
+      columns: [ListedColumn(name: "total", type: "DECIMAL(18,2)")]),
   ]
 
   private static func withEvents(

@@ -165,7 +165,7 @@ enum GateSamples {
     "FROM main.\"x.parquet\"", "WITH \"x.parquet\" AS (SELECT 1) FROM main.\"x.parquet\"",
     "WITH \"/etc/passwd\" AS (SELECT 1) FROM \"/etc/passwd\"", "DESCRIBE 'x.parquet'",
     "SUMMARIZE 'x.parquet'", "FROM memory.main.t", "FROM temp.main.t", "FROM system.main.t",
-    "FROM other.t", "FROM pg_catalog.pg_tables", "FROM information_schema.schemata",
+    "FROM other.t", "FROM pg_catalog.pg_tables", "FROM _dl_information_schema.tables",
     "FROM information_schema.views", "FROM system.information_schema.tables", "FROM temp.t",
     "FROM acme.events", "FROM recurring.q", "SHOW other.t", "DESCRIBE memory.main.t",
   ]

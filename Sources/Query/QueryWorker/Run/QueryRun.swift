@@ -123,7 +123,7 @@ struct QueryRun {
         guard let text = PlanText.hiding(hiddenFolders, in: value.string ?? "") else {
           throw QueryFailure(.queryFailed, "this plan cannot be shown")
         }
-        columns[index].append(.string(text))
+        columns[index].append(.string(CatalogListing.shown(text)))
       }
     }
     let selections = names.enumerated().map { index, name in
