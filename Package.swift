@@ -132,7 +132,7 @@ let package = Package(
       [
         "Model", "Edge", "Consistency", "IngestBus", "Publisher", "Catalog", "ObjectStore",
         "Query", "WorkerPool", "WorkerProtocol", "Coordinator", "Maintenance", "DuckDB",
-        "HTTPServer", "SimdJSON", "Configuration", "Runtime", "Observability",
+        "HTTPServer", "SimdJSON", "Zlib", "Zstd", "Configuration", "Runtime", "Observability",
       ]),
     swiftTarget(
       "Server", in: "Service",
