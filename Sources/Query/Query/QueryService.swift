@@ -146,7 +146,7 @@ package final class QueryService: Sendable {
     }
   }
 
-  private func listing(
+  func listing(
     tenant: TenantID, at snapshot: SnapshotID
   ) async throws(CatalogError) -> [ListedTable] {
     let comments = try await catalog.comments(tenant: tenant, at: snapshot)
