@@ -47,7 +47,8 @@ import WorkerProtocol
           relations: [RelationDefinition(name: "a", select: "SELECT 1", setup: ["x"])],
           listing: [
             ListedTable(
-              name: "a", columns: [
+              name: "a",
+              columns: [
                 ListedColumn(
                   name: "b", type: "BIGINT", isNullable: false, defaultText: "1", comment: "d")
               ], comment: "c")

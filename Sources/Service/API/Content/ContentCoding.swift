@@ -1,5 +1,5 @@
 /// How the bytes of an answer are coded on their way.
-enum ContentCoding: String, Sendable {
+package enum ContentCoding: String, Sendable {
   case identity, gzip, zstd
 
   /// The coding that `Accept-Encoding` prefers; of equal ones zstd, which costs least.
@@ -8,7 +8,7 @@ enum ContentCoding: String, Sendable {
   ///   - header: nil when the client sent none.
   ///   - compresses: false for a form that is compressed already, which goes as it is.
   /// - Returns: nil when the client takes none that there is.
-  static func chosen(by header: String?, compresses: Bool) -> ContentCoding? {
+  package static func chosen(by header: String?, compresses: Bool) -> ContentCoding? {
     guard let header else { return .identity }
     let list = WeightedList(header)
     let others = list.weight(of: "*")

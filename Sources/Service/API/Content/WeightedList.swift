@@ -1,18 +1,18 @@
 /// A header that lists choices by their weight, as `Accept` and `Accept-Encoding` do (RFC 9110,
 /// section 12.4.2).
-struct WeightedList {
-  struct Item: Equatable {
+package struct WeightedList {
+  package struct Item: Equatable {
     /// In lower case, without parameters.
-    let name: String
+    package let name: String
     /// Thousandths: 0 refuses.
-    let weight: Int
+    package let weight: Int
   }
 
   /// In the order of the header.
-  let items: [Item]
+  package let items: [Item]
 
   /// A weight that is none refuses: nobody has asked for it clearly.
-  init(_ header: String) {
+  package init(_ header: String) {
     items = header.split(separator: ",").compactMap { element in
       let parts = element.split(separator: ";", omittingEmptySubsequences: false)
         .map { $0.trimmed }
@@ -26,7 +26,7 @@ struct WeightedList {
     }
   }
 
-  func weight(of name: String) -> Int? {
+  package func weight(of name: String) -> Int? {
     items.first { $0.name == name }?.weight
   }
 
