@@ -28,19 +28,19 @@ import Testing
       reply["tables", 0, "columns"]?.compactText
         == #"[{"name":"x","type":"DOUBLE","nullable":true}]"#)
     #expect(reply["tables", 1, "table_name"]?.text == "Orders")
-    let rows = try #require(reply["tables", 1, "sample_rows"]?.array)
-    #expect(rows.count == 3 && rows.allSatisfy { $0.array?.count == 2 })
+    let rows = try #require(reply["tables", 1, "sample_rows"]?.elements)
+    #expect(rows.count == 3 && rows.allSatisfy { $0.elements?.count == 2 })
 
     let none = try await client.get("/v1/ui/schema?sample_rows=0").expect(200)
     #expect(none["tables", 1, "sample_rows"]?.compactText == "[]")
     let all = try await client.get("/v1/ui/schema?sample_rows=20").expect(200)
-    #expect(all["tables", 1, "sample_rows"]?.array?.count == 5)
+    #expect(all["tables", 1, "sample_rows"]?.elements?.count == 5)
   }
 
   @Test func theSchemaComesInPagesAndRefusesNonsense() async throws {
     let client = try await Self.tenant()
     let first = try await client.get("/v1/ui/schema?limit=1").expect(200)
-    #expect(first["tables"]?.array?.count == 1 && first["tables", 0, "table_name"]?.text == "empty")
+    #expect(first["tables"]?.elements?.count == 1 && first["tables", 0, "table_name"]?.text == "empty")
     let token = try #require(first["next_page_token"]?.text)
     let second = try await client.get("/v1/ui/schema?limit=1&page_token=\(token)").expect(200)
     #expect(second["tables", 0, "table_name"]?.text == "Orders")
@@ -66,7 +66,7 @@ import Testing
     #expect(reply["tables", 0, "sample_rows"]?.compactText == "null")
     #expect(reply["tables", 0, "columns", 0, "name"]?.text == "text")
     let one = try await client.get("/v1/ui/schema?sample_rows=1").expect(200)
-    #expect(one["tables", 0, "sample_rows"]?.array?.count == 1)
+    #expect(one["tables", 0, "sample_rows"]?.elements?.count == 1)
   }
 
   @Test func theListIsThatOfTheQuerysSnapshotAndOfTheTenantAlone() async throws {

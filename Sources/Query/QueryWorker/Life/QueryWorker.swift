@@ -36,7 +36,8 @@ struct QueryWorker {
       let layers = try SandboxBinding(binding).apply()
       let pipe = AnswerPipe(openFileLimit: binding.openFileLimit)
       try EngineSettings(binding, writablePath: pipe.path).apply(to: engine)
-      let exchange = try ExchangeEngine(engine, pipe: pipe)
+      let exchange = try ExchangeEngine(
+        engine, pipe: pipe, memoryLimitBytes: binding.memoryLimitBytes)
       let gate = try StatementGate(try engine.connect())
       let inbox = try QueryInbox(socket: socket)
       try socket.send(BoundMessage(layers: layers))

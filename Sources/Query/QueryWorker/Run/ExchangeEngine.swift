@@ -8,16 +8,23 @@ import WorkerProtocol
 /// is only ever executed as the SELECT that the gate has passed, and its rows are scanned.
 struct ExchangeEngine {
   private static let scanName = "_dl_result"
-  /// The largest part of an answer that Parquet gathers before it writes.
-  private static let rowGroupBytes = 64 << 20
+  /// The largest part of an answer that Parquet gathers before it writes, and how much of the
+  /// engine's memory that may be: what encodes it takes several times as much.
+  private static let maximumRowGroupBytes: UInt64 = 64 << 20
+  private static let rowGroupShare: UInt64 = 16
 
   private let engine: DuckDBInstance
   private let scan: DuckDBResultScan
   private let pipe: AnswerPipe
+  private let rowGroupBytes: UInt64
 
   /// Once for each engine.
-  init(_ engine: DuckDBInstance, pipe: AnswerPipe) throws(DuckDBError) {
+  init(
+    _ engine: DuckDBInstance, pipe: AnswerPipe, memoryLimitBytes: UInt64
+  ) throws(DuckDBError) {
     self.engine = engine
+    rowGroupBytes = min(
+      Self.maximumRowGroupBytes, max(1 << 20, memoryLimitBytes / Self.rowGroupShare))
     self.pipe = pipe
     scan = try DuckDBResultScan(named: Self.scanName, on: try engine.connect())
   }
@@ -54,7 +61,7 @@ struct ExchangeEngine {
     let copy = """
       COPY (SELECT \(list) FROM \(Self.scanName)()) TO \(sqlLiteral(pipe.path)) (
         FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1,
-        ROW_GROUP_SIZE_BYTES \(Self.rowGroupBytes), USE_TMP_FILE false)
+        ROW_GROUP_SIZE_BYTES \(rowGroupBytes), USE_TMP_FILE false)
       """
     let (_, outcome) = try scan.scanning(result, upTo: rowLimit) {
       try pipe.draining(into: frames) { try connection.execute(copy) }
