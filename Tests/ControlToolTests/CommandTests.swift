@@ -30,7 +30,7 @@ struct CommandTests {
       (["tables", "creat", "x"], "did you mean tables create?"),
       (["query"], "query takes SQL|-"), (["query", "a", "b"], "query takes SQL|-"),
       (["query", "a", "--fromat", "csv"], "did you mean --format?"),
-      (["query", "a", "--format", "xml"], "one of: table, csv, json, ndjson"),
+      (["query", "a", "--format", "xml"], "one of: table, csv, json, ndjson, arrow, parquet"),
       (["query", "a", "--min-token", "-1"], "--min-token takes a whole number"),
       (["query", "a", "--min-token", "1", "--snapshot", "2"], "exclude each other"),
       (["query", "a", "--quiet=yes"], "takes no value"),

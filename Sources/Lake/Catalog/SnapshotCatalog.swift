@@ -224,6 +224,11 @@ package protocol SnapshotCatalog: Sendable {
     tenant: TenantID, names: [String]?, at snapshot: SnapshotID
   ) async throws(CatalogError) -> [TableManifest]
 
+  /// What other programs have noted on the tenant's tables and their columns, as DuckLake keeps it.
+  func comments(
+    tenant: TenantID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> LakeComments
+
   func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress
 
   /// Dead letters that are kept.

@@ -119,14 +119,7 @@ package final class QueryService: Sendable {
       let snapshot = target.snapshot.id
       var resolved = ResolvedRelations(relations: [])
       if need.wantsListing {
-        resolved.listing = try await catalog.manifests(tenant: tenant, names: nil, at: snapshot)
-          .map { manifest in
-            ListedTable(
-              name: manifest.table.name,
-              columns: manifest.table.definition.schema.columns.map {
-                RelationColumn(name: $0.name, type: $0.type.sqlName)
-              })
-          }
+        resolved.listing = try await listing(tenant: tenant, at: snapshot)
       }
       guard !need.tables.isEmpty else { return resolved }
       let manifests = try await catalog.manifests(
@@ -150,6 +143,23 @@ package final class QueryService: Sendable {
       case .snapshotNotFound: throw .snapshotGone
       default: throw QueryError(error)
       }
+    }
+  }
+
+  func listing(
+    tenant: TenantID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [ListedTable] {
+    let comments = try await catalog.comments(tenant: tenant, at: snapshot)
+    return try await catalog.manifests(tenant: tenant, names: nil, at: snapshot).map { manifest in
+      let table = manifest.table
+      let noted = comments.columns[table.id] ?? [:]
+      return ListedTable(
+        name: table.name,
+        columns: zip(table.definition.schema.columns, table.columnIDs).map { column, id in
+          ListedColumn(
+            name: column.name, type: column.type.sqlName, isNullable: column.isNullable,
+            defaultText: column.defaultValue?.catalogText, comment: noted[id])
+        }, comment: comments.tables[table.id])
     }
   }
 

@@ -62,6 +62,7 @@ package struct APIHandler: Sendable {
       services.metrics.ingest.requests.with("ok").increment()
       return response
     case .query: return try await QueryHandler(services: services).handle(request, context)
+    case .uiSchema: return try await SchemaHandler(services: services).handle(request, context)
     case .listSnapshots: return try await snapshots.list(request, context)
     case .getSnapshot: return try await snapshots.get(context)
     case .lag: return try await LagHandler(services: services).lag(context)

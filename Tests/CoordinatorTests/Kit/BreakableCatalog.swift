@@ -168,6 +168,12 @@ extension BreakableCatalog: SnapshotCatalog {
     try await inner.manifests(tenant: tenant, names: names, at: snapshot)
   }
 
+  func comments(
+    tenant: TenantID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> LakeComments {
+    try await inner.comments(tenant: tenant, at: snapshot)
+  }
+
   func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress {
     try await inner.progress(tenant: tenant)
   }

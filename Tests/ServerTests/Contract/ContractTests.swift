@@ -163,7 +163,7 @@ import Testing
     for (route, path) in [
       (Route.health, "health"), (.ready, "ready"), (.metrics, "metrics"), (.version, "version"),
       (.limits, "limits"), (.listTables, "tables?limit=1"), (.getTable, "tables/t"),
-      (.listSnapshots, "snapshots?limit=1"), (.lag, "lag"),
+      (.listSnapshots, "snapshots?limit=1"), (.lag, "lag"), (.uiSchema, "ui/schema"),
       (.listDeadLetters, "dead-letters?limit=1"),
       (.getSnapshot, "snapshots/\(visible["visible_snapshot_id"]?.integer ?? 0)"),
     ] {

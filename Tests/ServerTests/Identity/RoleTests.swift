@@ -21,7 +21,7 @@ import Testing
     case .listTables, .getTable: [.queryReader, .tableAdmin]
     case .createTable, .deleteTable: [.tableAdmin]
     case .ingest: [.ingestWriter]
-    case .query: [.queryReader]
+    case .query, .uiSchema: [.queryReader]
     case .listSnapshots, .getSnapshot: [.queryReader, .opsAdmin]
     case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity: [.opsAdmin]
     }

@@ -5,7 +5,7 @@ import HTTPServer
 package enum Route: String, CaseIterable, Sendable {
   case health, ready, metrics, version, limits
   case listTables, createTable, getTable, deleteTable
-  case ingest, query
+  case ingest, query, uiSchema
   case listSnapshots, getSnapshot
   case lag, listDeadLetters
   case runCompaction, runRetention, runIntegrity
@@ -30,6 +30,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .getTable, .deleteTable: "/v1/tables/{table}"
     case .ingest: "/v1/ingest/{table}"
     case .query: "/v1/query"
+    case .uiSchema: "/v1/ui/schema"
     case .listSnapshots: "/v1/snapshots"
     case .getSnapshot: "/v1/snapshots/{id}"
     case .lag: "/v1/lag"
@@ -56,7 +57,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .listTables, .getTable: .anyRole([.queryReader, .tableAdmin])
     case .createTable, .deleteTable: .anyRole([.tableAdmin])
     case .ingest: .anyRole([.ingestWriter])
-    case .query: .anyRole([.queryReader])
+    case .query, .uiSchema: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
     case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity:
       .anyRole([.opsAdmin])
@@ -69,7 +70,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
     case .listTables, .getTable, .listSnapshots, .getSnapshot: [.api, .query]
     case .createTable, .deleteTable, .ingest, .lag, .listDeadLetters: [.api]
-    case .query: [.query]
+    case .query, .uiSchema: [.query]
     case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
     }
   }
@@ -86,6 +87,7 @@ package enum Route: String, CaseIterable, Sendable {
     switch self {
     case .listTables, .listSnapshots, .listDeadLetters: ["limit", "page_token"]
     case .query: ["big_ints"]
+    case .uiSchema: ["limit", "page_token", "sample_rows"]
     default: []
     }
   }
