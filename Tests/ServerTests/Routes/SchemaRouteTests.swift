@@ -40,7 +40,8 @@ import Testing
   @Test func theSchemaComesInPagesAndRefusesNonsense() async throws {
     let client = try await Self.tenant()
     let first = try await client.get("/v1/ui/schema?limit=1").expect(200)
-    #expect(first["tables"]?.elements?.count == 1 && first["tables", 0, "table_name"]?.text == "empty")
+    #expect(first["tables"]?.elements?.count == 1)
+    #expect(first["tables", 0, "table_name"]?.text == "empty")
     let token = try #require(first["next_page_token"]?.text)
     let second = try await client.get("/v1/ui/schema?limit=1&page_token=\(token)").expect(200)
     #expect(second["tables", 0, "table_name"]?.text == "Orders")

@@ -4,8 +4,8 @@ import WorkerProtocol
 
 /// Sends results in the forms that other programs read by the column: Arrow and Parquet.
 ///
-/// **Invariant:** the statement that converts or writes is this one's own text; a tenant's statement
-/// is only ever executed as the SELECT that the gate has passed, and its rows are scanned.
+/// **Invariant:** the statement that converts or writes is our own text; a tenant's statement is
+/// only ever executed as the SELECT that the gate has passed, and its rows are scanned.
 struct ExchangeEngine {
   private static let scanName = "_dl_result"
   /// The largest part of an answer that Parquet gathers before it writes, and how much of the
