@@ -69,7 +69,7 @@ package struct MergePlanner: Sendable {
   /// - Parameters:
   ///   - files: the live files in row-id order.
   ///   - isKeyed: whether the table has a primary key. Its files lose rows all the time, so runs
-  ///     need no neighbourhood in row ids: they are rewritten instead of merged where there is none.
+  ///     need no neighbourhood in row ids: where there is none they are rewritten, not merged.
   package func next(_ files: [File], isKeyed: Bool = false) -> Step? {
     let decayed = decayed(files)
     if !decayed.isEmpty { return Step(files: decayed, keepsHistory: false) }
