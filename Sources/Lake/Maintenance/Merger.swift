@@ -121,7 +121,9 @@ struct Merger: Sendable {
       guard !inputs.isEmpty,
         let epoch = try await catalog.leaseTable(id, owner: owner, leaseMs: Self.leaseMs)
       else { return (nil, nil, []) }
-      let table = try await catalog.tables(ids: [id]).first
+      // All inputs are of one version. Their file keeps its columns, those that were dropped since
+      // included: older snapshots show them.
+      let table = try await catalog.table(id, at: inputs[0].begin)
       return (epoch, table?.isDropped == false ? table : nil, inputs)
     } catch {
       throw .catalog("\(error)")
