@@ -53,6 +53,9 @@ package struct LedgerCounts: Sendable, Equatable {
   /// Events that changed what a table shows.
   package var applied: Int64 { inserted + deleted }
 
+  /// Whether any of the events of a keyed table became what it did because of what the lake held.
+  package var dependsOnKeys: Bool { inserted + deleted + noOperation > 0 }
+
   package var hasNoNegative: Bool {
     min(inserted, deleted, superseded, noOperation, deadLettered) >= 0
   }

@@ -74,6 +74,9 @@ package struct RewriteCommit: Sendable {
   package let owner: OwnerID
   package let epoch: LeaseEpoch
   package let table: TableID
+  /// The table's schema version that the output was written under; refused with `tablesChanged`
+  /// when it is another by now. Nil when there is no output.
+  package let schemaVersion: Int64?
   /// The files that are replaced, with their delete files as they were read.
   package let inputs: [DataFileRecord]
   /// Nil when the inputs have no live row.
@@ -85,16 +88,34 @@ package struct RewriteCommit: Sendable {
   package let rowIDStart: Int64?
 
   package init(
-    id: CommitID, owner: OwnerID, epoch: LeaseEpoch, table: TableID, inputs: [DataFileRecord],
-    output: NewDataFile?, outputDeletes: NewDeleteFile? = nil, rowIDStart: Int64? = nil
+    id: CommitID, owner: OwnerID, epoch: LeaseEpoch, table: TableID, schemaVersion: Int64? = nil,
+    inputs: [DataFileRecord], output: NewDataFile?, outputDeletes: NewDeleteFile? = nil,
+    rowIDStart: Int64? = nil
   ) {
     self.id = id
     self.owner = owner
     self.epoch = epoch
     self.table = table
+    self.schemaVersion = schemaVersion
     self.inputs = inputs
     self.output = output
     self.outputDeletes = outputDeletes
     self.rowIDStart = rowIDStart
+  }
+
+  /// What in the rewrite does not agree with itself: a bug of whoever made it.
+  package var contradiction: String? {
+    guard !inputs.isEmpty, Set(inputs.map(\.id)).count == inputs.count else {
+      return "an input twice or none"
+    }
+    guard output.map({ $0.table == table }) ?? (outputDeletes == nil),
+      outputDeletes.map({ $0.table == table && $0.deleteCount > 0 }) ?? true
+    else { return "files of another table, or deletes without a file" }
+    let read = inputs.reduce(0) { $0 + $1.recordCount - ($1.deletes?.deleteCount ?? 0) }
+    let (written, deleted) = (output?.recordCount ?? 0, outputDeletes?.deleteCount ?? 0)
+    guard read == written - deleted, output.map({ $0.recordCount > 0 }) ?? true else {
+      return "\(read) live rows read, \(written) written and \(deleted) of them deleted"
+    }
+    return nil
   }
 }

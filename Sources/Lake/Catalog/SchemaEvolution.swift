@@ -99,8 +99,9 @@ private struct EvolutionPlan {
     }
   }
 
-  private mutating func keep(_ old: Present, as new: ColumnDefinition) {
+  private mutating func keep(_ old: Present, as proposed: ColumnDefinition) {
     let before = old.definition
+    let new = isKey(old) ? proposed.required : proposed
     if before.type != new.type, !before.type.widens(to: new.type) {
       replace(old, by: new)
       return
@@ -112,7 +113,7 @@ private struct EvolutionPlan {
       }
       change(.widened(new.name, from: before.type, to: new.type))
     }
-    checkNullability(old, new)
+    checkNullability(before, new)
     if before.defaultValue != new.defaultValue {
       let isRequired = new.defaultValue == nil && !new.isNullable && !before.isNullable
       change(isRequired ? .madeRequired(new.name) : .changedDefault(new.name))
@@ -121,13 +122,9 @@ private struct EvolutionPlan {
     columns.append(.init(id: old.id, definition: new, initialDefault: old.initialDefault))
   }
 
-  private mutating func checkNullability(_ old: Present, _ new: ColumnDefinition) {
-    switch (old.definition.isNullable, new.isNullable) {
-    case (false, true):
-      if isKey(old) {
-        refuse(new.name, "make_nullable", "a primary key column holds no null")
-      }
-      change(.madeNullable(new.name))
+  private mutating func checkNullability(_ old: ColumnDefinition, _ new: ColumnDefinition) {
+    switch (old.isNullable, new.isNullable) {
+    case (false, true): change(.madeNullable(new.name))
     case (true, false):
       refuse(
         new.name, "make_not_null",
@@ -211,5 +208,13 @@ private struct EvolutionPlan {
 
   private mutating func refuse(_ column: String, _ change: String, _ reason: String) {
     refusals.append(SchemaRefusal(column: column, change: change, reason: reason))
+  }
+}
+
+extension ColumnDefinition {
+  /// As a column of a primary key is, whatever was asked for.
+  fileprivate var required: ColumnDefinition {
+    ColumnDefinition(
+      name: name, type: type, isNullable: false, defaultValue: defaultValue, comment: comment)
   }
 }

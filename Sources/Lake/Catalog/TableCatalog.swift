@@ -55,6 +55,30 @@ package struct TableDefinition: Sendable, Equatable {
   }
 
   package var isKeyed: Bool { !primaryKey.isEmpty }
+
+  /// The definition with its key's columns as tables have them: not nullable.
+  ///
+  /// - Throws: `damaged` when a column of the key is not in the schema or stands twice, which
+  ///   whoever asks for the table has to refuse before.
+  package func keyColumnsRequired() throws(CatalogError) -> TableDefinition {
+    guard isKeyed else { return self }
+    guard Set(primaryKey).count == primaryKey.count,
+      primaryKey.allSatisfy({ schema.column(named: $0) != nil })
+    else { throw .damaged(reason: "a primary key of columns that the table has not") }
+    var definition = self
+    do {
+      definition.schema = try TableSchema(
+        columns: schema.columns.map { column in
+          guard primaryKey.contains(column.name) else { return column }
+          return ColumnDefinition(
+            name: column.name, type: column.type, isNullable: false,
+            defaultValue: column.defaultValue)
+        })
+    } catch {
+      throw .damaged(reason: "the columns of a table make no schema")
+    }
+    return definition
+  }
 }
 
 /// A table as it is at one schema version.

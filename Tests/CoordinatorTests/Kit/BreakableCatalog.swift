@@ -2,15 +2,14 @@ import Catalog
 import Consistency
 import Model
 import Runtime
-import SQLiteStore
 
-/// The SQLite catalog, with what a test puts around each commit of events.
+/// A catalog, with what a test puts around each commit of events.
 struct BreakableCatalog: Sendable {
   typealias Commit = @Sendable (EventCommit) async throws(CommitError) -> CommitReceipt
   typealias Hook =
     @Sendable (EventCommit, Commit) async throws(CommitError) -> CommitReceipt
 
-  let inner: SQLiteCatalog
+  let inner: any Catalog
   private let hook = Shared<Hook?>(nil)
   private let merges = Shared<(@Sendable (MergeCommit) async throws(CommitError) -> Void)?>(nil)
 
@@ -18,7 +17,7 @@ struct BreakableCatalog: Sendable {
     nil)
   private let answers = Shared<(@Sendable (MergeCommit) throws(CommitError) -> Void)?>(nil)
 
-  init(_ inner: SQLiteCatalog) { self.inner = inner }
+  init(_ inner: any Catalog) { self.inner = inner }
 
   /// Takes the place of each commit of events; it may call the real one or not.
   func aroundCommit(_ body: Hook?) { hook.value.withLock { $0 = body } }

@@ -55,7 +55,7 @@ extension SQLFunction {
     """
     (tenant BIGINT, name TEXT, mode TEXT, time_column TEXT, column_names TEXT[],
       column_types TEXT[], column_defaults TEXT[], nullable BOOLEAN[], comments TEXT[],
-      overriding BIGINT,
+      key_columns BIGINT[], existing_key_rule TEXT, overriding BIGINT,
       OUT outcome TEXT, OUT made_table BIGINT, OUT made_schema BIGINT, OUT made_at BIGINT,
       OUT made_snapshot BIGINT)
     LANGUAGE plpgsql VOLATILE AS $$
@@ -98,9 +98,10 @@ extension SQLFunction {
       INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id)
       VALUES (opening.opened, opening.opened_schema_version, made_table);
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
-        schema_version, next_column_id, compatibility_mode, event_time_column)
+        schema_version, next_column_id, compatibility_mode, event_time_column,
+        primary_key, on_existing_key)
       VALUES (made_table, tenant, name, made_at, opening.opened, 1,
-        cardinality(column_names) + 1, mode, time_column);
+        cardinality(column_names) + 1, mode, time_column, key_columns, existing_key_rule);
       INSERT INTO ducklake_column_tag(table_id, column_id, begin_snapshot, key, value)
       SELECT made_table, made.ordinal, opening.opened, 'comment', made.comment
       FROM unnest(comments) WITH ORDINALITY AS made(comment, ordinal) WHERE made.comment <> '';

@@ -11,9 +11,10 @@ enum TableRows {
       CASE WHEN v.compatibility_mode IS NULL THEN t.event_time_column ELSE v.event_time_column END,
       t.dropped_snapshot, n.schema_id, c.ids, c.names, c.types, c.nullable, c.defaults,
       v.begin_snapshot, c.initial_defaults, c.comments,
-      coalesce(v.compatibility_mode, t.compatibility_mode), coalesce(v.created_at, t.created_at)
+      coalesce(v.compatibility_mode, t.compatibility_mode), coalesce(v.created_at, t.created_at),
+      t.primary_key, t.on_existing_key
     """
-  static let columnCount = 19
+  static let columnCount = 21
 
   /// Tables with the columns that they have at `moment`, in one statement.
   ///
@@ -85,13 +86,18 @@ enum TableRows {
     } catch {
       throw .damaged(reason: "the columns of table \(table) make no schema")
     }
+    let (ids, columns) = (rows.int64s(row, 9), schema.columns)
     return TableRecord(
       id: TableID(table), tenant: TenantID(rows.int64(row, 1)),
       definition: TableDefinition(
         name: rows.text(row, 2), schema: schema,
         compatibilityMode: CompatibilityMode(rawValue: rows.text(row, 5)) ?? .backward,
-        eventTimeColumn: rows.optionalText(row, 6)),
-      schemaVersion: rows.int64(row, 4), columnIDs: rows.int64s(row, 9),
+        eventTimeColumn: rows.optionalText(row, 6),
+        primaryKey: rows.int64s(row, 19).compactMap { id in
+          ids.firstIndex(of: id).map { columns[$0].name }
+        },
+        onExistingKey: ExistingKeyRule(rawValue: rows.text(row, 20)) ?? .upsert),
+      schemaVersion: rows.int64(row, 4), columnIDs: ids,
       initialDefaults: rows.texts(row, 15).map { ColumnDefault(stored: $0) },
       versionBegin: SnapshotID(rows.int64(row, 14)),
       folder: Folders.table(schema: rows.int64(row, 8), table: table),

@@ -66,13 +66,18 @@ extension SQLiteCatalog {
       })
   }
 
+  /// A data file's delete files follow one another, so the newest is the only one that can stand
+  /// over it at the snapshot; there may be thousands before it.
   private static func files(
     of table: TableRecord, at snapshot: SnapshotID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [DataFileRecord] {
     let row = try connection.prepare(
       fileSelection + """
-         LEFT JOIN ducklake_delete_file d ON d.data_file_id = f.data_file_id
-          AND d.begin_snapshot <= ?2 AND (d.end_snapshot IS NULL OR d.end_snapshot > ?2)
+         LEFT JOIN ducklake_delete_file d ON d.delete_file_id = (
+            SELECT c.delete_file_id FROM ducklake_delete_file c
+            WHERE c.data_file_id = f.data_file_id AND c.begin_snapshot <= ?2
+            ORDER BY c.begin_snapshot DESC LIMIT 1)
+          AND (d.end_snapshot IS NULL OR d.end_snapshot > ?2)
         WHERE f.table_id = ?1 AND f.begin_snapshot <= ?2
           AND (f.end_snapshot IS NULL OR f.end_snapshot > ?2)
         ORDER BY f.data_file_id
