@@ -30,8 +30,12 @@ struct MergeSource: Sendable {
       + kept.map { ($0.name, $0.id) }
   }
 
+  /// A rewrite's rows are rows of its own commit to whoever merges its file with older ones: were
+  /// they to carry the snapshots that added them, such a merge would show them before that commit,
+  /// beside the files that it ended.
   private var kept: [(name: String, id: Int64)] {
-    (table.definition.isKeyed ? [Field.token] : []) + [Field.snapshot]
+    let isKeyed = table.definition.isKeyed
+    return (isKeyed ? [Field.token] : []) + (isRewrite && !isKeyed ? [] : [Field.snapshot])
       + (isRewrite ? [Field.rowID] : [])
   }
 
