@@ -208,9 +208,12 @@ package protocol SnapshotCatalog: Sendable {
   ) async throws(CatalogError) -> [SnapshotRecord]
 
   /// What each of the tenant's tables holds at each of the given snapshots, by table name.
+  ///
+  /// Snapshots that are no more are left out: expiry hands what one held on to a later one, and
+  /// what is found before it would be too little.
   func contents(
     of snapshots: [SnapshotID], tenant: TenantID
-  ) async throws(CatalogError) -> [[TableContent]]
+  ) async throws(CatalogError) -> [SnapshotID: [TableContent]]
 
   /// The manifests of the named tables at a snapshot.
   ///

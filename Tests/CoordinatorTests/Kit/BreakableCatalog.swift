@@ -174,7 +174,7 @@ extension BreakableCatalog: SnapshotCatalog {
 
   func contents(
     of snapshots: [SnapshotID], tenant: TenantID
-  ) async throws(CatalogError) -> [[TableContent]] {
+  ) async throws(CatalogError) -> [SnapshotID: [TableContent]] {
     try await inner.contents(of: snapshots, tenant: tenant)
   }
 

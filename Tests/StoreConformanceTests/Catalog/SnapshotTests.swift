@@ -131,13 +131,13 @@ import Testing
       let contents = try await lab.catalog.contents(
         of: [second.snapshot, first.snapshot], tenant: table.tenant)
       #expect(
-        contents[1] == [
+        contents[first.snapshot] == [
           TableContent(
             name: "events", watermark: VisibilityToken(2), files: 1, rows: 2, bytes: 100),
           TableContent(name: "Other", watermark: .none, files: 0, rows: 0, bytes: 0),
         ])
       #expect(
-        contents[0] == [
+        contents[second.snapshot] == [
           TableContent(
             name: "events", watermark: VisibilityToken(5), files: 1, rows: 2, bytes: 100),
           TableContent(name: "Other", watermark: VisibilityToken(5), files: 1, rows: 2, bytes: 100),

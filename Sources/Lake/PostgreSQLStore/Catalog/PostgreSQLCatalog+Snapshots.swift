@@ -94,24 +94,31 @@ extension PostgreSQLCatalog {
 
   package func contents(
     of snapshots: [SnapshotID], tenant: TenantID
-  ) async throws(CatalogError) -> [[TableContent]] {
+  ) async throws(CatalogError) -> [SnapshotID: [TableContent]] {
     let rows = try await call(
       Self.contentSelection, [.int64(tenant.rawValue), .int64s(snapshots.map(\.rawValue))])
-    var contents: [[TableContent]] = Array(repeating: [], count: snapshots.count)
+    var contents: [SnapshotID: [TableContent]] = [:]
     for row in 0..<rows.count {
-      contents[Int(rows.int64(row, 0)) - 1].append(
+      let snapshot = SnapshotID(rows.int64(row, 0))
+      // A snapshot without tables has a row of its own.
+      guard let name = rows.optionalText(row, 1) else {
+        contents[snapshot] = []
+        continue
+      }
+      contents[snapshot, default: []].append(
         TableContent(
-          name: rows.text(row, 1), watermark: VisibilityToken(rows.int64(row, 5)),
+          name: name, watermark: VisibilityToken(rows.int64(row, 5)),
           files: Int(rows.int64(row, 2)), rows: rows.int64(row, 4), bytes: rows.int64(row, 3)))
     }
     return contents
   }
 
   private static let contentSelection = """
-    SELECT a.place, t.table_name, f.files, f.bytes, coalesce(l.table_rows, 0),
+    SELECT a.snapshot_id, t.table_name, f.files, f.bytes, coalesce(l.table_rows, 0),
       coalesce(l.last_token, 0)
-    FROM unnest($2) WITH ORDINALITY AS a(snapshot_id, place)
-    JOIN duckmesh_table t ON t.tenant_id = $1 AND t.created_snapshot <= a.snapshot_id
+    FROM unnest($2) AS a(snapshot_id)
+    JOIN ducklake_snapshot s ON s.snapshot_id = a.snapshot_id
+    LEFT JOIN duckmesh_table t ON t.tenant_id = $1 AND t.created_snapshot <= a.snapshot_id
       AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > a.snapshot_id)
     CROSS JOIN LATERAL (
       SELECT count(*) AS files, coalesce(sum(k.file_size_bytes), 0)::BIGINT AS bytes
@@ -122,7 +129,7 @@ extension PostgreSQLCatalog {
       SELECT k.table_rows, k.last_token FROM duckmesh_ledger k
       WHERE k.tenant_id = $1 AND k.table_id = t.table_id AND k.snapshot_id <= a.snapshot_id
       ORDER BY k.snapshot_id DESC LIMIT 1) l ON TRUE
-    ORDER BY a.place, lower(t.table_name)
+    ORDER BY a.snapshot_id, lower(t.table_name)
     """
 
   package func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress {

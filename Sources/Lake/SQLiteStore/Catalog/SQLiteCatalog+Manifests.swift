@@ -19,7 +19,7 @@ extension SQLiteCatalog {
     return found
   }
 
-  private static func exists(
+  static func exists(
     _ snapshot: SnapshotID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> Bool {
     let row = try connection.statement("SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?")

@@ -118,11 +118,13 @@ extension SQLiteCatalog {
 
   package func contents(
     of snapshots: [SnapshotID], tenant: TenantID
-  ) async throws(CatalogError) -> [[TableContent]] {
+  ) async throws(CatalogError) -> [SnapshotID: [TableContent]] {
     try await read { (connection) throws(SQLiteError) in
-      var contents: [[TableContent]] = []
+      var contents: [SnapshotID: [TableContent]] = [:]
       for snapshot in snapshots {
-        contents.append(try Self.contents(at: snapshot, tenant: tenant, connection))
+        if try Self.exists(snapshot, connection) {
+          contents[snapshot] = try Self.contents(at: snapshot, tenant: tenant, connection)
+        }
       }
       return contents
     }
