@@ -172,7 +172,8 @@ import Testing
         """#.utf8), contentType: "application/json")
     try hold(.alterTable, altered)
     for (route, path) in [
-      (Route.health, "health"), (.listSchemas, "tables/t/schemas?limit=1"), (.ready, "ready"), (.metrics, "metrics"), (.version, "version"),
+      (Route.health, "health"), (.listSchemas, "tables/t/schemas?limit=1"), (.ready, "ready"),
+      (.metrics, "metrics"), (.version, "version"),
       (.limits, "limits"), (.listTables, "tables?limit=1"), (.getTable, "tables/t"),
       (.listSnapshots, "snapshots?limit=1"), (.lag, "lag"),
       (.listDeadLetters, "dead-letters?limit=1"),
