@@ -9,8 +9,8 @@ struct CommandTests {
     #expect(tool.exitCode == .done)
     for code in ExitCode.allCases { #expect(tool.output.contains("  \(code.rawValue) ")) }
     for command in [
-      "ingest", "query", "tables list", "tables get", "tables create", "tables delete", "lag",
-      "health", "ready", "version",
+      "ingest", "query", "tables list", "tables get", "tables create", "tables alter",
+      "tables schemas", "tables delete", "lag", "health", "ready", "version",
     ] {
       #expect(tool.output.contains("  " + command))
       let words = command.split(separator: " ").map(String.init)

@@ -45,6 +45,7 @@ package enum SchemaError: Error, Equatable, Sendable {
     case duplicateName
     case type(ColumnTypeError)
     case defaultValue(expected: String)
+    case comment
   }
 
   case noColumns
@@ -72,6 +73,8 @@ package enum SchemaError: Error, Equatable, Sendable {
     case .column(let name, .type(let error)): "column \"\(name)\": \(error.explanation)"
     case .column(let name, .defaultValue(let expected)):
       "column \"\(name)\": the default is not \(expected)"
+    case .column(let name, .comment):
+      "column \"\(name)\": a comment is 1 to \(ColumnDefinition.maxCommentBytes) bytes without U+0000"
     }
   }
 }

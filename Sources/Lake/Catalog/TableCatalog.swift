@@ -89,6 +89,10 @@ package struct TableRecord: Sendable, Equatable {
   package let schemaVersion: Int64
   /// The Parquet field id of each column, in the schema's order.
   package let columnIDs: [Int64]
+  /// What rows have, column by column, that were written before the column was added.
+  package let initialDefaults: [ColumnDefault?]
+  /// The snapshot that made this version: files that began at it or later have its columns.
+  package let versionBegin: SnapshotID
   /// The table's folder below the lake's root, with a trailing slash.
   package let folder: String
   package let createdAt: Timestamp
@@ -96,19 +100,33 @@ package struct TableRecord: Sendable, Equatable {
 
   package init(
     id: TableID, tenant: TenantID, definition: TableDefinition, schemaVersion: Int64,
-    columnIDs: [Int64], folder: String, createdAt: Timestamp, isDropped: Bool
+    columnIDs: [Int64], initialDefaults: [ColumnDefault?], versionBegin: SnapshotID,
+    folder: String, createdAt: Timestamp, isDropped: Bool
   ) {
+    precondition(columnIDs.count == initialDefaults.count, "a default for each column, or nil")
     self.id = id
     self.tenant = tenant
     self.definition = definition
     self.schemaVersion = schemaVersion
     self.columnIDs = columnIDs
+    self.initialDefaults = initialDefaults
+    self.versionBegin = versionBegin
     self.folder = folder
     self.createdAt = createdAt
     self.isDropped = isDropped
   }
 
   package var name: String { definition.name }
+
+  /// The same table with another mode.
+  package func with(_ mode: CompatibilityMode) -> TableRecord {
+    var definition = definition
+    definition.compatibilityMode = mode
+    return TableRecord(
+      id: id, tenant: tenant, definition: definition, schemaVersion: schemaVersion,
+      columnIDs: columnIDs, initialDefaults: initialDefaults, versionBegin: versionBegin,
+      folder: folder, createdAt: createdAt, isDropped: isDropped)
+  }
 
   /// The Parquet field ids of the primary key's columns, in the key's order.
   package var primaryKeyColumnIDs: [Int64] {
@@ -136,6 +154,25 @@ package protocol TableCatalog: Sendable {
   func createTable(
     _ definition: TableDefinition, tenant: TenantID
   ) async throws(CatalogError) -> TableRecord
+
+  /// Makes the next version of a live table's schema at a new snapshot, or changes its mode alone.
+  ///
+  /// Publishers, commits and other changes come before it or after it: what was checked against
+  /// the old version is refused afterwards. Older snapshots keep the version that they had.
+  /// - Returns: the table as it is from now on.
+  /// - Throws: `tableNotFound`; `tableChanged` when the table has another version than the
+  ///   alteration's base.
+  func alterTable(_ alteration: TableAlteration) async throws(CatalogError) -> TableRecord
+
+  /// The table as it was at a snapshot; dropped tables too. Nil before it was made.
+  func table(
+    _ id: TableID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> TableRecord?
+
+  /// A table's versions, newest first: those below `version`, at most `limit`; dropped tables too.
+  func tableVersions(
+    of table: TableID, below version: Int64?, limit: Int
+  ) async throws(CatalogError) -> [TableVersion]
 
   /// Ends the table; its rows stay readable at older snapshots until retention.
   ///

@@ -113,10 +113,11 @@ struct Flight: Sendable {
       let table = byID[batch.table]
       let lookup = try await lookup(in: table)
       let probe = work.suspects.contains(batch.tenant) ? crashGuard?.probe : nil
+      let upgrades = try await upgrades(of: batch, to: table)
       let materialized = try await materializers.run {
         (materializer) throws(EnvironmentFailure) in
         try materializer.materialize(
-          batch, table: table, lookup: lookup, to: path, probing: probe)
+          batch.upgraded(upgrades), table: table, lookup: lookup, to: path, probing: probe)
       }
       work.files.willStage(materialized.stagedFiles.map(\.path))
       if materialized.liveFiles != nil {
@@ -136,6 +137,28 @@ struct Flight: Sendable {
     } catch {
       throw .catalog("\(error)")
     }
+  }
+
+  /// How events of older schema versions come to the version that is written.
+  private func upgrades(
+    of batch: TableBatch, to table: TableRecord?
+  ) async throws(EnvironmentFailure) -> [Int64: EventUpgrade] {
+    guard let table, !table.isDropped else { return [:] }
+    var upgrades: [Int64: EventUpgrade] = [:]
+    for version in batch.staleVersions(for: table) {
+      let found: TableRecord?
+      do {
+        found = try await catalog.tableVersions(of: table.id, below: version + 1, limit: 1)
+          .first?.table
+      } catch {
+        throw .catalog("\(error)")
+      }
+      guard let found, found.schemaVersion == version, version < table.schemaVersion else {
+        throw .damaged("events of a schema version that table \(table.id.rawValue) never had")
+      }
+      upgrades[version] = EventUpgrade(from: found, to: table)
+    }
+    return upgrades
   }
 
   /// Makes the staged files durable under their final names.

@@ -151,7 +151,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       tenant: batch.tenant, table: batch.table, token: event.token,
       schemaVersion: event.schemaVersion, operation: event.record.operation.rawValue,
       reason: reason, message: message, idempotencyKey: event.record.idempotencyKey,
-      payload: event.record.payload)
+      payload: event.acceptedPayload ?? event.record.payload)
   }
 
   /// The events that DuckDB refuses each by itself, found by halving.

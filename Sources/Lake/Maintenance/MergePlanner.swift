@@ -70,7 +70,10 @@ package struct MergePlanner: Sendable {
   ///   - files: the live files in row-id order.
   ///   - isKeyed: whether the table has a primary key. Its files lose rows all the time, so runs
   ///     need no neighbourhood in row ids: where there is none they are rewritten, not merged.
-  package func next(_ files: [File], isKeyed: Bool = false) -> Step? {
+  ///   - versionBegin: where the table's schema version begins; files before it have an older one.
+  package func next(
+    _ files: [File], isKeyed: Bool = false, versionBegin: SnapshotID = SnapshotID(0)
+  ) -> Step? {
     let decayed = decayed(files)
     if !decayed.isEmpty { return Step(files: decayed, keepsHistory: false) }
     let candidates = isKeyed ? files.sorted(by: Self.isOlder) : files
@@ -84,9 +87,28 @@ package struct MergePlanner: Sendable {
         ? gathered(candidates, rowsUpTo: bound, gain: gain)
         : run(in: candidates, rowsUpTo: bound, gain: gain)
       if let run { return Step(files: run, keepsHistory: Self.keepsHistory(run)) }
-      guard bound < most else { return nil }
+      guard bound < most else {
+        return left(files, before: versionBegin).map { Step(files: $0, keepsHistory: false) }
+      }
       bound *= 2
     }
+  }
+
+  /// Small files of older schema versions that no merge takes any more, since none of their version
+  /// comes: they are written anew under the present one, or a table that is altered often would
+  /// gather files for ever.
+  private func left(_ files: [File], before versionBegin: SnapshotID) -> [File]? {
+    var run = Run()
+    let old = files.filter {
+      $0.record.begin < versionBegin && $0.record.byteCount < mergedFileBytes
+    }
+    for file in old.sorted(by: { $0.liveRows < $1.liveRows }) {
+      if !run.files.isEmpty, !hasRoom(for: file, in: run) { break }
+      // What is much larger than all before it stays as it is.
+      if run.files.count >= fanIn, file.liveRows > run.rows { break }
+      run.append(file)
+    }
+    return run.files.count >= fanIn ? run.files : nil
   }
 
   /// The files of which too much is deleted: the one with the most deleted rows, and if that is a

@@ -30,8 +30,12 @@ struct MergeSource: Sendable {
       + kept.map { ($0.name, $0.id) }
   }
 
+  /// A rewrite's rows are rows of its own commit to whoever merges its file with older ones: were
+  /// they to carry the snapshots that added them, such a merge would show them before that commit,
+  /// beside the files that it ended.
   private var kept: [(name: String, id: Int64)] {
-    (table.definition.isKeyed ? [Field.token] : []) + [Field.snapshot]
+    let isKeyed = table.definition.isKeyed
+    return (isKeyed ? [Field.token] : []) + (isRewrite && !isKeyed ? [] : [Field.snapshot])
       + (isRewrite ? [Field.rowID] : [])
   }
 
@@ -72,8 +76,11 @@ struct MergeSource: Sendable {
   private var paths: [String] { inputs.map { SQLText.literal(localPath($0.path)) } }
 
   private var readFields: String {
-    var fields = zip(table.definition.schema.columns, table.columnIDs).map { column, id in
-      Self.field(id, column.name, column.type.sqlName)
+    var fields = table.columnIDs.indices.map { index in
+      let column = table.definition.schema.columns[index]
+      return Self.field(
+        table.columnIDs[index], column.name, column.type.sqlName,
+        missing: table.initialDefaults[index])
     }
     for field in kept {
       let name =
@@ -87,8 +94,13 @@ struct MergeSource: Sendable {
     return fields.joined(separator: ", ")
   }
 
-  private static func field(_ id: Int64, _ name: String, _ type: String) -> String {
-    "\(id): {name: \(SQLText.literal(name)), type: \(SQLText.literal(type)), default_value: NULL}"
+  /// - Parameter missing: what files of versions before the column's have there.
+  private static func field(
+    _ id: Int64, _ name: String, _ type: String, missing: ColumnDefault? = nil
+  ) -> String {
+    let value = missing.map { SQLText.literal($0.catalogText) } ?? "NULL"
+    return "\(id): {name: \(SQLText.literal(name)), type: \(SQLText.literal(type)), "
+      + "default_value: \(value)}"
   }
 
   /// A number of the file that a row comes from.

@@ -83,13 +83,19 @@ struct Merger: Sendable {
       let files = try await catalog.liveFiles(of: id).map {
         MergePlanner.File(record: $0.file, schemaVersion: $0.schemaVersion)
       }
-      guard let step = planner.next(files, isKeyed: table.definition.isKeyed),
+      guard
+        let step = planner.next(
+          files, isKeyed: table.definition.isKeyed, versionBegin: table.versionBegin),
         let epoch = try await catalog.leaseTable(id, owner: owner, leaseMs: Self.leaseMs)
       else { return (nil, nil) }
-      // As it is now that nobody else merges it.
-      guard let current = try await catalog.tables(ids: [id]).first, !current.isDropped else {
-        return (epoch, nil)
-      }
+      // As it is now that nobody else merges it. A merge's inputs are of one version, and their
+      // file keeps its columns, those that were dropped since included: older snapshots show them.
+      // What a rewrite writes is read from now on only, so it has the columns of today.
+      let current =
+        step.keepsHistory
+        ? try await catalog.table(id, at: step.files[0].record.begin)
+        : try await catalog.tables(ids: [id]).first
+      guard let current, !current.isDropped else { return (epoch, nil) }
       return (epoch, Work(epoch: epoch, table: current, step: step))
     } catch {
       throw .catalog("\(error)")

@@ -100,7 +100,7 @@ import Testing
     _ route: Route, _ client: APIClient, query: String = "", body: String = "{}"
   ) async throws -> Reply {
     let path = route.template.replacing("{table}", with: "t").replacing("{id}", with: "1")
-    let takesBody = [.createTable, .ingest, .query].contains(route)
+    let takesBody = [.createTable, .alterTable, .ingest, .query].contains(route)
     return try await client.send(
       route.method, path + query, takesBody ? Array(body.utf8) : [],
       contentType: takesBody ? "application/json" : nil)
@@ -113,7 +113,7 @@ import Testing
     try await client.createTable("t", "id BIGINT").expect(201)
     for (route, name) in [
       (Route.createTable, "CreateTableRequest"), (.ingest, "IngestRequest"),
-      (.query, "QueryRequest"),
+      (.query, "QueryRequest"), (.alterTable, "AlterTableRequest"),
     ] {
       let properties = try #require(schemas[name]?["properties"]).members.keys
       #expect(properties.count > 3)
@@ -160,8 +160,20 @@ import Testing
     let visible = try await client.ingestVisibly("t", key: "c", #"{"id": 2}"#)
     try hold(.ingest, visible)
     try hold(.query, try await client.query("FROM t"))
+    let proposal = try await client.post(
+      "/v1/tables", #"{"table_name": "s", "dry_run": true, "sample_records": [{"a": 1}]}"#)
+    try hold(.createTable, proposal)
+    let altered = try await client.send(
+      "PATCH", "/v1/tables/t",
+      Array(
+        #"""
+        {"schema_json": {"columns": [{"name": "key", "type": "DECIMAL(19,0)", "renamed_from": "id"},
+          {"name": "at", "type": "TIMESTAMPTZ", "comment": "when"}]}}
+        """#.utf8), contentType: "application/json")
+    try hold(.alterTable, altered)
     for (route, path) in [
-      (Route.health, "health"), (.ready, "ready"), (.metrics, "metrics"), (.version, "version"),
+      (Route.health, "health"), (.listSchemas, "tables/t/schemas?limit=1"), (.ready, "ready"),
+      (.metrics, "metrics"), (.version, "version"),
       (.limits, "limits"), (.listTables, "tables?limit=1"), (.getTable, "tables/t"),
       (.listSnapshots, "snapshots?limit=1"), (.lag, "lag"), (.uiSchema, "ui/schema"),
       (.listDeadLetters, "dead-letters?limit=1"),
@@ -176,6 +188,12 @@ import Testing
       try hold(route, try await client.post("/v1/\(path)/run"))
     }
     try hold(.createTable, try await client.createTable("t", "id BIGINT"), 409)
+    try hold(
+      .alterTable,
+      try await client.send(
+        "PATCH", "/v1/tables/t",
+        Array(#"{"schema_json": {"columns": [{"name": "at", "type": "DATE"}]}}"#.utf8),
+        contentType: "application/json"), 409)
     try hold(.query, try await client.query("FROM nosuch"), 404)
     try hold(.deleteTable, try await client.delete("/v1/tables/t"))
     #expect(seen == Set(Route.allCases))

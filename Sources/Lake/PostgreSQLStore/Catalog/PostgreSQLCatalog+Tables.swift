@@ -50,9 +50,9 @@ extension PostgreSQLCatalog {
     }
     let rows = try await call(
       """
-      SELECT outcome, made_table, made_schema, made_at
+      SELECT outcome, made_table, made_schema, made_at, made_snapshot
       FROM \(SQLFunction.makeTable.name)(
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
       """,
       [
         .int64(tenant.rawValue), .text(definition.name),
@@ -61,8 +61,8 @@ extension PostgreSQLCatalog {
         .texts(columns.map(\.type.duckLakeName)),
         .texts(
           columns.map { $0.defaultValue?.catalogText ?? ColumnDefault.absentCatalogText }),
-        .bools(columns.map(\.isNullable)), .int64s(keyColumns),
-        .text(definition.onExistingKey.rawValue), database.wallOverride,
+        .bools(columns.map(\.isNullable)), .texts(columns.map { $0.comment ?? "" }),
+        .int64s(keyColumns), .text(definition.onExistingKey.rawValue), database.wallOverride,
       ])
     switch rows.text(0, 0) {
     case "made": break
@@ -73,6 +73,7 @@ extension PostgreSQLCatalog {
     return TableRecord(
       id: TableID(rows.int64(0, 1)), tenant: tenant, definition: definition, schemaVersion: 1,
       columnIDs: columns.indices.map { Int64($0 + 1) },
+      initialDefaults: columns.map { _ in nil }, versionBegin: SnapshotID(rows.int64(0, 4)),
       folder: Folders.table(schema: rows.int64(0, 2), table: rows.int64(0, 1)),
       createdAt: Timestamp(microseconds: rows.int64(0, 3)), isDropped: false)
   }

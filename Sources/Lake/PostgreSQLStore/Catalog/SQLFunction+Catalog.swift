@@ -2,7 +2,7 @@ extension SQLFunction {
   static let catalog =
     [openSnapshot, commitEvents, resolveEvents]
     + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
-    + [makeTenant, makeTable, endTable, expireSnapshots, raiseEpochs, adopt]
+    + [makeTenant, makeTable, alterTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }
 
 /// What functions that commit have in common.
