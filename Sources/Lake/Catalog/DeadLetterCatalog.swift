@@ -39,9 +39,26 @@ package struct ReplayRequest: Sendable, Equatable {
 
 /// How a dead letter stands.
 package enum LetterStanding: Sendable, Equatable {
-  /// - Parameter wanted: the number of the request that it waits to be replayed for.
+  /// `revision` is the number of the newest request to replay it.
   case open(revision: Int64, isWanted: Bool, reason: String, message: String)
   case settled(SettledLetter)
+
+  /// Why the event is no row and will be none by itself; nil for one that was replayed.
+  package var reason: String? {
+    switch self {
+    case .open(_, _, let reason, _): reason
+    case .settled(let letter): letter.settlement == .discarded ? Self.discarded : nil
+    }
+  }
+
+  /// The reason of an event that somebody gave up.
+  package static let discarded = "DISCARDED"
+
+  /// Whether a snapshot shows all that there is to show of the event.
+  package func isShown(at snapshot: SnapshotID) -> Bool {
+    guard case .settled(let letter) = self, let first = letter.snapshot else { return true }
+    return first <= snapshot
+  }
 }
 
 /// A dead letter that is none any more.
@@ -198,10 +215,10 @@ package protocol DeadLetterCatalog: Sendable {
     of ids: [Int64], tenant: TenantID
   ) async throws(CatalogError) -> [Int64: LetterStanding]
 
-  /// The settled letters of these tokens.
-  func settledLetters(
-    tenant: TenantID, tokens: [VisibilityToken]
-  ) async throws(CatalogError) -> [SettledLetter]
+  /// How the letters of these tokens stand; tokens whose event never was one are left out.
+  func standings(
+    of tokens: [VisibilityToken], tenant: TenantID
+  ) async throws(CatalogError) -> [VisibilityToken: LetterStanding]
 
   /// Asks that letters be replayed. A request that stands already is kept, with its number; another
   /// payload takes its place under the next number.

@@ -52,22 +52,35 @@ extension PostgreSQLCatalog {
     }
   }
 
-  /// One statement, so that a letter is seen open or settled, never neither.
   package func standings(
     of ids: [Int64], tenant: TenantID
+  ) async throws(CatalogError) -> [Int64: LetterStanding] {
+    try await standings(by: "dead_letter_id", ids, tenant: tenant)
+  }
+
+  package func standings(
+    of tokens: [VisibilityToken], tenant: TenantID
+  ) async throws(CatalogError) -> [VisibilityToken: LetterStanding] {
+    let found = try await standings(by: "token", tokens.map(\.rawValue), tenant: tenant)
+    return Dictionary(uniqueKeysWithValues: found.map { (VisibilityToken($0.key), $0.value) })
+  }
+
+  /// One statement, so that a letter is seen open or settled, never neither.
+  private func standings(
+    by column: String, _ numbers: [Int64], tenant: TenantID
   ) async throws(CatalogError) -> [Int64: LetterStanding] {
     let rows = try await call(
       """
       SELECT dead_letter_id, token, ''::TEXT, NULL::BIGINT, replay_revision, replay_wanted, reason,
-        message
-      FROM duckmesh_dead_letter WHERE tenant_id = $1 AND dead_letter_id = ANY ($2)
+        message, \(column)
+      FROM duckmesh_dead_letter WHERE tenant_id = $1 AND \(column) = ANY ($2)
       UNION ALL
-      SELECT dead_letter_id, token, settlement, snapshot_id, 0, FALSE, '', ''
-      FROM duckmesh_settled_letter WHERE tenant_id = $1 AND dead_letter_id = ANY ($2)
-      """, [.int64(tenant.rawValue), .int64s(ids)])
+      SELECT dead_letter_id, token, settlement, snapshot_id, 0, FALSE, '', '', \(column)
+      FROM duckmesh_settled_letter WHERE tenant_id = $1 AND \(column) = ANY ($2)
+      """, [.int64(tenant.rawValue), .int64s(numbers)])
     var standings: [Int64: LetterStanding] = [:]
     for row in 0..<rows.count {
-      standings[rows.int64(row, 0)] =
+      standings[rows.int64(row, 8)] =
         rows.text(row, 2).isEmpty
         ? .open(
           revision: rows.int64(row, 4), isWanted: rows.bool(row, 5), reason: rows.text(row, 6),
@@ -86,19 +99,6 @@ extension PostgreSQLCatalog {
     return SettledLetter(
       id: rows.int64(row, 0), token: VisibilityToken(rows.int64(row, 1)), settlement: settlement,
       snapshot: rows.optionalInt64(row, 3).map(SnapshotID.init))
-  }
-
-  package func settledLetters(
-    tenant: TenantID, tokens: [VisibilityToken]
-  ) async throws(CatalogError) -> [SettledLetter] {
-    let rows = try await call(
-      """
-      SELECT dead_letter_id, token, settlement, snapshot_id FROM duckmesh_settled_letter
-      WHERE tenant_id = $1 AND token = ANY ($2) ORDER BY token
-      """, [.int64(tenant.rawValue), .int64s(tokens.map(\.rawValue))])
-    var letters: [SettledLetter] = []
-    for row in 0..<rows.count { letters.append(try Self.settled(rows, row)) }
-    return letters
   }
 
   package func discard(

@@ -58,50 +58,49 @@ extension SQLiteCatalog {
     of ids: [Int64], tenant: TenantID
   ) async throws(CatalogError) -> [Int64: LetterStanding] {
     try await read { (connection) throws(SQLiteError) in
-      try Self.standings(of: ids, tenant: tenant, connection)
+      try Self.standings(by: "dead_letter_id", ids, tenant: tenant, connection)
     }
   }
 
-  private static func standings(
-    of ids: [Int64], tenant: TenantID, _ connection: SQLiteConnection
+  package func standings(
+    of tokens: [VisibilityToken], tenant: TenantID
+  ) async throws(CatalogError) -> [VisibilityToken: LetterStanding] {
+    let found = try await read { (connection) throws(SQLiteError) in
+      try Self.standings(by: "token", tokens.map(\.rawValue), tenant: tenant, connection)
+    }
+    return Dictionary(uniqueKeysWithValues: found.map { (VisibilityToken($0.key), $0.value) })
+  }
+
+  fileprivate static func standings(
+    by column: String, _ numbers: [Int64], tenant: TenantID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [Int64: LetterStanding] {
     var standings: [Int64: LetterStanding] = [:]
-    for id in ids { standings[id] = try standing(of: id, tenant: tenant, connection) }
-    return standings
-  }
-
-  private static func standing(
-    of id: Int64, tenant: TenantID, _ connection: SQLiteConnection
-  ) throws(SQLiteError) -> LetterStanding? {
-    let row = try connection.statement(
-      """
-      SELECT replay_revision, replay_wanted, reason, message FROM duckmesh_dead_letter
-      WHERE dead_letter_id = ? AND tenant_id = ?
-      """
-    ).bind(id, at: 1).bind(tenant.rawValue, at: 2)
-    defer { row.reset() }
-    guard try row.step() else {
-      return try SettledLetterRows.read(id, tenant: tenant, connection).map { .settled($0) }
-    }
-    return .open(
-      revision: row.int64(0), isWanted: row.int64(1) != 0, reason: row.text(2),
-      message: row.text(3))
-  }
-
-  package func settledLetters(
-    tenant: TenantID, tokens: [VisibilityToken]
-  ) async throws(CatalogError) -> [SettledLetter] {
-    try await read { (connection) throws(SQLiteError) in
-      let row = try connection.prepare(
+    for number in numbers {
+      let open = try connection.statement(
+        """
+        SELECT replay_revision, replay_wanted, reason, message FROM duckmesh_dead_letter
+        WHERE \(column) = ? AND tenant_id = ?
+        """
+      ).bind(number, at: 1).bind(tenant.rawValue, at: 2)
+      defer { open.reset() }
+      if try open.step() {
+        standings[number] = .open(
+          revision: open.int64(0), isWanted: open.int64(1) != 0, reason: open.text(2),
+          message: open.text(3))
+        continue
+      }
+      let settled = try connection.statement(
         """
         SELECT dead_letter_id, token, settlement, snapshot_id FROM duckmesh_settled_letter
-        WHERE tenant_id = ? \(Self.among("token", tokens.map(\.rawValue))) ORDER BY token
+        WHERE \(column) = ? AND tenant_id = ?
         """
-      ).bind(tenant.rawValue, at: 1)
-      var letters: [SettledLetter] = []
-      while try row.step() { letters.append(try SettledLetterRows.letter(row)) }
-      return letters
+      ).bind(number, at: 1).bind(tenant.rawValue, at: 2)
+      defer { settled.reset() }
+      if try settled.step() {
+        standings[number] = .settled(try SettledLetterRows.letter(settled))
+      }
     }
+    return standings
   }
 
   package func discard(
@@ -150,7 +149,8 @@ extension SQLiteCatalog {
             try update.bind(nil as Int64?, at: 3).run()
           }
         }
-        return try Self.standings(of: requests.map(\.letter), tenant: tenant, connection)
+        return try Self.standings(
+          by: "dead_letter_id", requests.map(\.letter), tenant: tenant, connection)
       }
     }
   }

@@ -7,13 +7,15 @@ package enum Route: String, CaseIterable, Sendable {
   case listTables, createTable, getTable, deleteTable
   case ingest, query
   case listSnapshots, getSnapshot
-  case lag, listDeadLetters
+  case lag, listDeadLetters, replayDeadLetters, discardDeadLetter
   case runCompaction, runRetention, runIntegrity
 
   package var method: String {
     switch self {
-    case .createTable, .ingest, .query, .runCompaction, .runRetention, .runIntegrity: "POST"
-    case .deleteTable: "DELETE"
+    case .createTable, .ingest, .query, .replayDeadLetters, .runCompaction, .runRetention,
+      .runIntegrity:
+      "POST"
+    case .deleteTable, .discardDeadLetter: "DELETE"
     default: "GET"
     }
   }
@@ -34,6 +36,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .getSnapshot: "/v1/snapshots/{id}"
     case .lag: "/v1/lag"
     case .listDeadLetters: "/v1/dead-letters"
+    case .replayDeadLetters: "/v1/dead-letters/replay"
+    case .discardDeadLetter: "/v1/dead-letters/{id}"
     case .runCompaction: "/v1/compaction/run"
     case .runRetention: "/v1/retention/run"
     case .runIntegrity: "/v1/integrity/run"
@@ -58,7 +62,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .ingest: .anyRole([.ingestWriter])
     case .query: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
-    case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity:
+    case .lag, .listDeadLetters, .replayDeadLetters, .discardDeadLetter, .runCompaction,
+      .runRetention, .runIntegrity:
       .anyRole([.opsAdmin])
     }
   }
@@ -68,7 +73,9 @@ package enum Route: String, CaseIterable, Sendable {
     switch self {
     case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
     case .listTables, .getTable, .listSnapshots, .getSnapshot: [.api, .query]
-    case .createTable, .deleteTable, .ingest, .lag, .listDeadLetters: [.api]
+    case .createTable, .deleteTable, .ingest, .lag, .listDeadLetters, .replayDeadLetters,
+      .discardDeadLetter:
+      [.api]
     case .query: [.query]
     case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
     }
@@ -76,7 +83,7 @@ package enum Route: String, CaseIterable, Sendable {
 
   var takesJSONBody: Bool {
     switch self {
-    case .createTable, .ingest, .query: true
+    case .createTable, .ingest, .query, .replayDeadLetters: true
     default: false
     }
   }
@@ -84,7 +91,8 @@ package enum Route: String, CaseIterable, Sendable {
   /// Query parameters that the route understands.
   var queryParameters: Set<String> {
     switch self {
-    case .listTables, .listSnapshots, .listDeadLetters: ["limit", "page_token"]
+    case .listTables, .listSnapshots: ["limit", "page_token"]
+    case .listDeadLetters: ["limit", "page_token", "table", "reason", "token"]
     case .query: ["big_ints"]
     default: []
     }
