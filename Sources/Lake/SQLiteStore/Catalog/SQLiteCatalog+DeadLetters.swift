@@ -58,49 +58,66 @@ extension SQLiteCatalog {
     of ids: [Int64], tenant: TenantID
   ) async throws(CatalogError) -> [Int64: LetterStanding] {
     try await read { (connection) throws(SQLiteError) in
-      try Self.standings(by: "dead_letter_id", ids, tenant: tenant, connection)
+      try Self.standings(of: ids, tenant: tenant, connection)
     }
   }
 
   package func standings(
     of tokens: [VisibilityToken], tenant: TenantID
   ) async throws(CatalogError) -> [VisibilityToken: LetterStanding] {
-    let found = try await read { (connection) throws(SQLiteError) in
-      try Self.standings(by: "token", tokens.map(\.rawValue), tenant: tenant, connection)
+    try await read { (connection) throws(SQLiteError) in
+      var standings: [VisibilityToken: LetterStanding] = [:]
+      for token in tokens {
+        standings[token] = try Self.standing(
+          connection.statement(
+            """
+            SELECT replay_revision, replay_wanted, reason, message FROM duckmesh_dead_letter
+            WHERE tenant_id = ? AND token = ?
+            """),
+          connection.statement(
+            """
+            SELECT dead_letter_id, token, settlement, snapshot_id FROM duckmesh_settled_letter
+            WHERE tenant_id = ? AND token = ?
+            """), tenant: tenant, number: token.rawValue)
+      }
+      return standings
     }
-    return Dictionary(uniqueKeysWithValues: found.map { (VisibilityToken($0.key), $0.value) })
   }
 
   fileprivate static func standings(
-    by column: String, _ numbers: [Int64], tenant: TenantID, _ connection: SQLiteConnection
+    of ids: [Int64], tenant: TenantID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [Int64: LetterStanding] {
     var standings: [Int64: LetterStanding] = [:]
-    for number in numbers {
-      let open = try connection.statement(
-        """
-        SELECT replay_revision, replay_wanted, reason, message FROM duckmesh_dead_letter
-        WHERE \(column) = ? AND tenant_id = ?
-        """
-      ).bind(number, at: 1).bind(tenant.rawValue, at: 2)
-      defer { open.reset() }
-      if try open.step() {
-        standings[number] = .open(
-          revision: open.int64(0), isWanted: open.int64(1) != 0, reason: open.text(2),
-          message: open.text(3))
-        continue
-      }
-      let settled = try connection.statement(
-        """
-        SELECT dead_letter_id, token, settlement, snapshot_id FROM duckmesh_settled_letter
-        WHERE \(column) = ? AND tenant_id = ?
-        """
-      ).bind(number, at: 1).bind(tenant.rawValue, at: 2)
-      defer { settled.reset() }
-      if try settled.step() {
-        standings[number] = .settled(try SettledLetterRows.letter(settled))
-      }
+    for id in ids {
+      standings[id] = try standing(
+        connection.statement(
+          """
+          SELECT replay_revision, replay_wanted, reason, message FROM duckmesh_dead_letter
+          WHERE tenant_id = ? AND dead_letter_id = ?
+          """),
+        connection.statement(
+          """
+          SELECT dead_letter_id, token, settlement, snapshot_id FROM duckmesh_settled_letter
+          WHERE tenant_id = ? AND dead_letter_id = ?
+          """), tenant: tenant, number: id)
     }
     return standings
+  }
+
+  private static func standing(
+    _ open: SQLiteStatement, _ settled: SQLiteStatement, tenant: TenantID, number: Int64
+  ) throws(SQLiteError) -> LetterStanding? {
+    defer {
+      open.reset()
+      settled.reset()
+    }
+    if try open.bind(tenant.rawValue, at: 1).bind(number, at: 2).step() {
+      return .open(
+        revision: open.int64(0), isWanted: open.int64(1) != 0, reason: open.text(2),
+        message: open.text(3))
+    }
+    guard try settled.bind(tenant.rawValue, at: 1).bind(number, at: 2).step() else { return nil }
+    return .settled(try SettledLetterRows.letter(settled))
   }
 
   package func discard(
@@ -149,8 +166,7 @@ extension SQLiteCatalog {
             try update.bind(nil as Int64?, at: 3).run()
           }
         }
-        return try Self.standings(
-          by: "dead_letter_id", requests.map(\.letter), tenant: tenant, connection)
+        return try Self.standings(of: requests.map(\.letter), tenant: tenant, connection)
       }
     }
   }
