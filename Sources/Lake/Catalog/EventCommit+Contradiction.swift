@@ -99,7 +99,8 @@ extension EventCommit {
         rowOfTable[replay.table]?.tenant == replay.tenant
       else { return "a replay of a letter that is not passed or not accounted for" }
       guard replay.settlement != nil else { continue }
-      became[replay.table, default: .init()] = became[replay.table, default: .init()] + replay.counts
+      became[replay.table, default: .init()] =
+        became[replay.table, default: .init()] + replay.counts
     }
     for row in ledger {
       let replayed = became[row.table] ?? LedgerCounts()
