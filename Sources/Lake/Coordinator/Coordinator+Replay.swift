@@ -108,7 +108,7 @@ extension CoordinatorState {
   mutating func takeOffReplay(
     now: Timestamp, isStopping: Bool, options: Coordinator.Options, limit: Int
   ) -> TenantID? {
-    guard !isStopping, flights.count < limit else { return nil }
+    guard !isStopping, hasPlaceForReplay(limit: limit) else { return nil }
     let due = replays.filter { $0.value <= now && mayReplay($0.key) }
     let tenant = due.min { ($0.value, $0.key) < ($1.value, $1.key) }?.key
     guard let tenant else { return nil }
@@ -117,13 +117,18 @@ extension CoordinatorState {
     return tenant
   }
 
+  /// Letters leave one place to events, where there is more than one.
+  private func hasPlaceForReplay(limit: Int) -> Bool {
+    flights.count < limit && replaying.count < max(1, limit - 1)
+  }
+
   private func mayReplay(_ tenant: TenantID) -> Bool {
     inFlight[tenant] == nil && !(replayedLast.contains(tenant) && schedule.head(of: tenant) != nil)
   }
 
   /// When the next letters are due by themselves.
   func nextReplay(limit: Int) -> Timestamp? {
-    guard flights.count < limit else { return nil }
+    guard hasPlaceForReplay(limit: limit) else { return nil }
     return replays.filter { mayReplay($0.key) }.map(\.value).min()
   }
 }

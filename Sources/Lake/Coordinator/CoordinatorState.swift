@@ -24,6 +24,8 @@ struct CoordinatorState {
   var replays: [TenantID: Timestamp] = [:]
   /// Those whose last flight was of dead letters: their events are next.
   private(set) var replayedLast: Set<TenantID> = []
+  /// Those that fly for their dead letters.
+  private(set) var replaying: Set<TenantID> = []
 
   /// Tenants whose events have crashed the process too often.
   var suspects: Set<TenantID>
@@ -109,10 +111,12 @@ struct CoordinatorState {
     inFlight[tenant] = VisibilityToken.none
     flights[tenant] = false
     replayedLast.insert(tenant)
+    replaying.insert(tenant)
   }
 
   mutating func land(_ tenants: [TenantID]) {
     for tenant in tenants { inFlight[tenant] = nil }
+    replaying.subtract(tenants)
     if let first = tenants.first { flights[first] = nil }
   }
 
