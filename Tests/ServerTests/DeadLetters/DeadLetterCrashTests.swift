@@ -82,7 +82,7 @@ import Testing
         ])
       let ids = try await prepare(api.client())
       // It holds the tenant, and ends when it has taken the letters.
-      let other = try await deployment.process("coordinator")
+      let other = try deployment.process("coordinator")
       _ = try await api.client().post(
         "/v1/dead-letters/replay", request(ids).replacing("60000", with: "0"))
       #expect(await doomed.ended() == .signalled(9))
