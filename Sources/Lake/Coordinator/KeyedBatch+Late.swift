@@ -35,7 +35,8 @@ extension KeyedBatch {
         SELECT late.token FROM \(KeyShape.eventTable) AS late
         JOIN keyed_row USING (\(key.names())) WHERE keyed_row.row_token > late.token
         UNION ALL
-        SELECT late.token FROM (SELECT token, \(key.hash) AS hash FROM \(KeyShape.eventTable)) AS late
+        SELECT late.token
+        FROM (SELECT token, \(key.hash) AS hash FROM \(KeyShape.eventTable)) AS late
         JOIN keyed_tombstone USING (hash) WHERE keyed_tombstone.token > late.token)
       RETURNING token
       """, limit: limit)

@@ -178,7 +178,8 @@ package struct CatalogRule: Sendable {
     CatalogRule(
       text: "a deleted key is kept for an open letter with a lower token",
       query: """
-        SELECT DISTINCT t.tenant_id FROM duckmesh_key_tombstone k JOIN duckmesh_table t USING (table_id)
+        SELECT DISTINCT t.tenant_id FROM duckmesh_key_tombstone k
+        JOIN duckmesh_table t USING (table_id)
         WHERE NOT EXISTS (SELECT 1 FROM duckmesh_dead_letter d
           WHERE d.table_id = k.table_id AND d.token < k.token)
         """),

@@ -45,7 +45,6 @@ import Testing
     CrashPoint.afterReplayClaim, .afterMaterialize, .afterPut, .insideCommit, .afterCommit,
   ]) func aReplayHappensOnceWhereverTheServerIsKilled(point: CrashPoint) async throws {
     try await ServerProcess.with(Self.quick) { server in
-      try await server.start()
       let ids = try await prepare(server.client())
       await server.kill9()
       try await server.start([

@@ -147,7 +147,8 @@ extension SQLFunction {
 
   private static let moveWatermarks = """
     INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
-      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, replayed, table_rows)
+      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, replayed,
+      table_rows)
     SELECT line.tenant_id, line.table_id, opening.opened, fence.from_token + 1, fence.to_token,
       line.inserted, line.superseded, line.no_operation, line.dead_lettered, line.deleted,
       line.removed, line.replayed, line.inserted - line.removed + coalesce(
