@@ -10,8 +10,8 @@ import Testing
 
 /// One random life of a keyed table: writers, merges and faults in any order, drawn from a seed.
 ///
-/// What happens is drawn from the seed; which events share a commit also depends on the machine, and
-/// nothing that is checked does.
+/// What happens is drawn from the seed; which events share a commit also depends on the machine,
+/// and nothing that is checked does.
 struct KeyedRun: Sendable {
   struct Tally: Sendable {
     var operations = 0
