@@ -154,12 +154,17 @@ package struct DeadLetterRecord: Sendable, Equatable {
   package let message: String
   package let idempotencyKey: [UInt8]
   package let payload: [UInt8]
+  /// The schema that the event was written under.
+  package let schemaVersion: Int64
+  package let operation: UInt8
+  /// Whether it waits to be replayed.
+  package let isWanted: Bool
   package let createdAt: Timestamp
 
   package init(
     id: Int64, tenant: TenantID, table: TableID, tableName: String, token: VisibilityToken,
     reason: String, message: String, idempotencyKey: [UInt8], payload: [UInt8],
-    createdAt: Timestamp
+    schemaVersion: Int64, operation: UInt8, isWanted: Bool, createdAt: Timestamp
   ) {
     self.id = id
     self.tenant = tenant
@@ -170,6 +175,9 @@ package struct DeadLetterRecord: Sendable, Equatable {
     self.message = message
     self.idempotencyKey = idempotencyKey
     self.payload = payload
+    self.schemaVersion = schemaVersion
+    self.operation = operation
+    self.isWanted = isWanted
     self.createdAt = createdAt
   }
 }
@@ -231,11 +239,6 @@ package protocol SnapshotCatalog: Sendable {
 
   func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress
 
-  /// Dead letters that are kept.
+  /// Dead letters that are open.
   func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64
-
-  /// Dead letters after `id` in the order in which they came, optionally of given tokens only.
-  func deadLetters(
-    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
-  ) async throws(CatalogError) -> [DeadLetterRecord]
 }

@@ -23,7 +23,7 @@ extension Merger {
     switch error {
     case .fenced, .filesChanged, .tablesChanged: return lost()
     case .storageFull: throw .storageFull
-    case .inconsistent, .unavailable, .outcomeUnknown:
+    case .inconsistent, .lettersChanged, .unavailable, .outcomeUnknown:
       metrics.maintenance.compactionRuns.with("failed").increment()
       throw .catalog("\(error)")
     }

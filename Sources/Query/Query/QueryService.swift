@@ -190,7 +190,7 @@ extension QueryService {
       try await self.catalog.progress(tenant: tenant.id)
     }
     var snapshot = progress.latest
-    var letter: DeadLetterRecord?
+    var reason = ""
     var action = flow.readProgress(
       head: progress.head, watermark: snapshot.watermark, voids: progress.voids)
     while true {
@@ -206,11 +206,12 @@ extension QueryService {
         }
         action = flow.readSnapshot(watermark: snapshot.watermark)
       case .readDeadLetter:
-        letter = try await reading { () async throws(CatalogError) in
-          try await self.catalog.deadLetters(
-            tenant: tenant.id, tokens: [token], after: nil, limit: 1)
-        }.first
-        action = flow.readDeadLetter(isOne: letter != nil)
+        let standing = try await reading { () async throws(CatalogError) in
+          try await self.catalog.standings(of: [token], tenant: tenant.id)
+        }[token]
+        let isShown = standing?.isShown(at: snapshot.id) ?? true
+        reason = standing?.reason ?? ""
+        action = flow.readDeadLetter(isOne: !reason.isEmpty, isShown: isShown)
       case .fail(let failure):
         switch failure {
         case .tokenNeverIssued: throw .tokenNeverIssued
@@ -218,7 +219,7 @@ extension QueryService {
         case .notReached: throw .consistencyTimeout(requested: token, latest: snapshot.watermark)
         case .tooManyWaiters: throw .tooManyWaiters
         case .cancelled: throw .cancelled
-        case .deadLettered: throw .deadLettered(token: token, reason: letter?.reason ?? "")
+        case .deadLettered: throw .deadLettered(token: token, reason: reason)
         }
       }
     }

@@ -47,6 +47,7 @@ package struct APIHandler: Sendable {
     let probes = ProbeHandler(services: services)
     let tables = TableHandler(services: services)
     let snapshots = SnapshotHandler(services: services)
+    let letters = DeadLetterHandler(services: services)
     switch context.route {
     case .health: return probes.health(context)
     case .ready: return await probes.ready(context)
@@ -68,8 +69,9 @@ package struct APIHandler: Sendable {
     case .listSnapshots: return try await snapshots.list(request, context)
     case .getSnapshot: return try await snapshots.get(context)
     case .lag: return try await LagHandler(services: services).lag(context)
-    case .listDeadLetters:
-      return try await LagHandler(services: services).deadLetters(request, context)
+    case .listDeadLetters: return try await letters.list(request, context)
+    case .replayDeadLetters: return try await letters.replay(request, context)
+    case .discardDeadLetter: return try await letters.discard(context)
     case .runCompaction:
       return try await MaintenanceHandler(services: services).compaction(context)
     case .runRetention:

@@ -197,12 +197,6 @@ extension BreakableCatalog: SnapshotCatalog {
   func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64 {
     try await inner.deadLetterCount(tenant: tenant)
   }
-
-  func deadLetters(
-    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
-  ) async throws(CatalogError) -> [DeadLetterRecord] {
-    try await inner.deadLetters(tenant: tenant, tokens: tokens, after: id, limit: limit)
-  }
 }
 
 extension BreakableCatalog: MaintenanceCatalog {

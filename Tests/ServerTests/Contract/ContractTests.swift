@@ -100,7 +100,8 @@ import Testing
     _ route: Route, _ client: APIClient, query: String = "", body: String = "{}"
   ) async throws -> Reply {
     let path = route.template.replacing("{table}", with: "t").replacing("{id}", with: "1")
-    let takesBody = [.createTable, .alterTable, .ingest, .query].contains(route)
+    let takesBody = [.createTable, .alterTable, .ingest, .query, .replayDeadLetters]
+      .contains(route)
     return try await client.send(
       route.method, path + query, takesBody ? Array(body.utf8) : [],
       contentType: takesBody ? "application/json" : nil)
@@ -114,6 +115,7 @@ import Testing
     for (route, name) in [
       (Route.createTable, "CreateTableRequest"), (.ingest, "IngestRequest"),
       (.query, "QueryRequest"), (.alterTable, "AlterTableRequest"),
+      (.replayDeadLetters, "ReplayRequest"),
     ] {
       let properties = try #require(schemas[name]?["properties"]).members.keys
       #expect(properties.count > 3)
@@ -181,6 +183,14 @@ import Testing
     ] {
       try hold(route, try await client.get("/v1/" + path))
     }
+    let letters = try await client.get("/v1/dead-letters")
+    let letter = letters["dead_letters"]?.elements?.first?["dead_letter_id"]?.integer ?? 0
+    try hold(
+      .replayDeadLetters,
+      try await client.post(
+        "/v1/dead-letters/replay", #"{"ids": [\#(letter), 999999999]}"#))
+    try hold(.discardDeadLetter, try await client.delete("/v1/dead-letters/\(letter)"))
+    try hold(.discardDeadLetter, try await client.delete("/v1/dead-letters/999999999"), 404)
     for (route, path) in [
       (Route.runCompaction, "compaction"), (.runRetention, "retention"),
       (.runIntegrity, "integrity"),

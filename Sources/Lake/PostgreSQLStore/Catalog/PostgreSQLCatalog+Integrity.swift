@@ -9,7 +9,7 @@ extension PostgreSQLCatalog {
     let rows = try await call(
       """
       SELECT n.tenant_id, n.tenant_name, h.head, c.watermark, c.inserted, c.superseded,
-        c.no_operation, c.dead_lettered, c.discarded,
+        c.no_operation, c.dead_lettered - c.replayed - c.discarded, c.discarded,
         \(VoidSQL.count("n.tenant_id", "v.last_token <= c.watermark"))::BIGINT,
         \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark"))::BIGINT, c.deleted
       FROM duckmesh_tenant n JOIN duckmesh_head h USING (tenant_id)

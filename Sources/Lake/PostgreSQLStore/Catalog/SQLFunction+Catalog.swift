@@ -1,6 +1,6 @@
 extension SQLFunction {
   static let catalog =
-    [openSnapshot, commitEvents, resolveEvents]
+    [openSnapshot] + replaying + [commitEvents, resolveEvents]
     + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
     + [makeTenant, makeTable, alterTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }

@@ -29,9 +29,9 @@ extension SQLFunction {
   static let checkRemovedRows = """
     IF outcome IS NULL THEN
       SELECT array_agg(line.table_id) INTO refused
-      FROM unnest(ledger_tables, inserted_counts, deleted_counts, no_operation_counts)
-        AS line(table_id, inserted, deleted, no_operation)
-      WHERE line.inserted + line.deleted + line.no_operation > 0
+      FROM unnest(ledger_tables, inserted_counts, deleted_counts, no_operation_counts,
+          replayed_counts) AS line(table_id, inserted, deleted, no_operation, replayed)
+      WHERE line.inserted + line.deleted + line.no_operation + line.replayed > 0
         AND line.table_id = ANY (tables) AND line.table_id <> ALL (searched_tables)
         AND (SELECT cardinality(present.primary_key) FROM duckmesh_table AS present
           WHERE present.table_id = line.table_id) > 0;

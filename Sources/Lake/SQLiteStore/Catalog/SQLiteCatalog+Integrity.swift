@@ -10,7 +10,7 @@ extension SQLiteCatalog {
       let row = try connection.prepare(
         """
         SELECT n.tenant_id, n.tenant_name, h.head, c.watermark, c.inserted, c.superseded,
-          c.no_operation, c.dead_lettered, c.discarded,
+          c.no_operation, c.dead_lettered - c.replayed - c.discarded, c.discarded,
           \(VoidSQL.count("n.tenant_id", "v.last_token <= c.watermark")),
           \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark")), c.deleted
         FROM duckmesh_tenant n JOIN duckmesh_head h USING (tenant_id)

@@ -242,15 +242,17 @@ private struct SnapshotExpiry {
     try connection.statement(
       """
       INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
-        inserted, superseded, no_operation, dead_lettered, table_rows, deleted, removed_rows)
+        inserted, superseded, no_operation, dead_lettered, table_rows, deleted, removed_rows,
+        replayed)
       SELECT tenant_id, table_id, ?2, first_token, last_token, inserted, superseded, no_operation,
-        dead_lettered, table_rows, deleted, removed_rows
+        dead_lettered, table_rows, deleted, removed_rows, replayed
       FROM duckmesh_ledger WHERE snapshot_id = ?1
       ON CONFLICT DO UPDATE SET first_token = min(first_token, excluded.first_token),
         inserted = inserted + excluded.inserted, superseded = superseded + excluded.superseded,
         no_operation = no_operation + excluded.no_operation,
         dead_lettered = dead_lettered + excluded.dead_lettered,
-        deleted = deleted + excluded.deleted, removed_rows = removed_rows + excluded.removed_rows
+        deleted = deleted + excluded.deleted, removed_rows = removed_rows + excluded.removed_rows,
+        replayed = replayed + excluded.replayed
       """
     ).bind(id.rawValue, at: 1).bind(successor, at: 2).run()
     try connection.statement("DELETE FROM duckmesh_ledger WHERE snapshot_id = ?")

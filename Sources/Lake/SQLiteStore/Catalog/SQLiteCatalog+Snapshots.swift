@@ -183,45 +183,4 @@ extension SQLiteCatalog {
     guard let found else { throw .damaged(reason: "tenant without its rows") }
     return found
   }
-
-  package func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64 {
-    try await read { (connection) throws(SQLiteError) in
-      let row = try connection.statement(
-        "SELECT dead_lettered - discarded FROM duckmesh_consumer WHERE tenant_id = ?"
-      ).bind(tenant.rawValue, at: 1)
-      defer { row.reset() }
-      return try row.step() ? row.int64(0) : 0
-    }
-  }
-
-  package func deadLetters(
-    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
-  ) async throws(CatalogError) -> [DeadLetterRecord] {
-    try await read { (connection) throws(SQLiteError) in
-      // Numbers only: a list of them is safe to write into the text.
-      let filter =
-        tokens.map { list in
-          "AND d.token IN (\(list.map { String($0.rawValue) }.joined(separator: ",")))"
-        } ?? ""
-      let row = try connection.prepare(
-        """
-        SELECT d.dead_letter_id, d.table_id, t.table_name, d.token, d.reason, d.message,
-          d.idempotency_key, d.payload, d.created_at
-        FROM duckmesh_dead_letter d JOIN duckmesh_table t USING (table_id)
-        WHERE d.tenant_id = ?1 AND d.dead_letter_id > ?2 \(filter)
-        ORDER BY d.dead_letter_id LIMIT ?3
-        """
-      ).bind(tenant.rawValue, at: 1).bind(id ?? 0, at: 2).bind(Int64(limit), at: 3)
-      var letters: [DeadLetterRecord] = []
-      while try row.step() {
-        letters.append(
-          DeadLetterRecord(
-            id: row.int64(0), tenant: tenant, table: TableID(row.int64(1)),
-            tableName: row.text(2), token: VisibilityToken(row.int64(3)), reason: row.text(4),
-            message: row.text(5), idempotencyKey: row.bytes(6), payload: row.bytes(7),
-            createdAt: Timestamp(microseconds: row.int64(8))))
-      }
-      return letters
-    }
-  }
 }

@@ -7,14 +7,16 @@ package enum Route: String, CaseIterable, Sendable {
   case listTables, createTable, getTable, alterTable, deleteTable, listSchemas
   case ingest, query, uiSchema
   case listSnapshots, getSnapshot
-  case lag, listDeadLetters
+  case lag, listDeadLetters, replayDeadLetters, discardDeadLetter
   case runCompaction, runRetention, runIntegrity
 
   package var method: String {
     switch self {
-    case .createTable, .ingest, .query, .runCompaction, .runRetention, .runIntegrity: "POST"
+    case .createTable, .ingest, .query, .replayDeadLetters, .runCompaction, .runRetention,
+      .runIntegrity:
+      "POST"
     case .alterTable: "PATCH"
-    case .deleteTable: "DELETE"
+    case .deleteTable, .discardDeadLetter: "DELETE"
     default: "GET"
     }
   }
@@ -37,6 +39,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .getSnapshot: "/v1/snapshots/{id}"
     case .lag: "/v1/lag"
     case .listDeadLetters: "/v1/dead-letters"
+    case .replayDeadLetters: "/v1/dead-letters/replay"
+    case .discardDeadLetter: "/v1/dead-letters/{id}"
     case .runCompaction: "/v1/compaction/run"
     case .runRetention: "/v1/retention/run"
     case .runIntegrity: "/v1/integrity/run"
@@ -61,7 +65,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .ingest: .anyRole([.ingestWriter])
     case .query, .uiSchema: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
-    case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity:
+    case .lag, .listDeadLetters, .replayDeadLetters, .discardDeadLetter, .runCompaction,
+      .runRetention, .runIntegrity:
       .anyRole([.opsAdmin])
     }
   }
@@ -71,7 +76,9 @@ package enum Route: String, CaseIterable, Sendable {
     switch self {
     case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
     case .listTables, .getTable, .listSchemas, .listSnapshots, .getSnapshot: [.api, .query]
-    case .createTable, .alterTable, .deleteTable, .ingest, .lag, .listDeadLetters: [.api]
+    case .createTable, .alterTable, .deleteTable, .ingest, .lag, .listDeadLetters,
+      .replayDeadLetters, .discardDeadLetter:
+      [.api]
     case .query, .uiSchema: [.query]
     case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
     }
@@ -79,7 +86,7 @@ package enum Route: String, CaseIterable, Sendable {
 
   var takesJSONBody: Bool {
     switch self {
-    case .createTable, .alterTable, .ingest, .query: true
+    case .createTable, .alterTable, .ingest, .query, .replayDeadLetters: true
     default: false
     }
   }
@@ -87,7 +94,8 @@ package enum Route: String, CaseIterable, Sendable {
   /// Query parameters that the route understands.
   var queryParameters: Set<String> {
     switch self {
-    case .listTables, .listSchemas, .listSnapshots, .listDeadLetters: ["limit", "page_token"]
+    case .listTables, .listSchemas, .listSnapshots: ["limit", "page_token"]
+    case .listDeadLetters: ["limit", "page_token", "table", "reason", "token"]
     case .query: ["big_ints"]
     case .uiSchema: ["limit", "page_token", "sample_rows"]
     default: []
