@@ -169,7 +169,7 @@ let package = Package(
         "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore",
         "DuckDB",
         "Query", "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime",
-        "Observability",
+        "Observability", "PostgreSQLStore", "TestSupport",
       ]),
     tests(
       "QueryWorkerTests",

@@ -54,6 +54,7 @@ package enum SchemaError: Error, Equatable, Sendable {
   /// The column's name as the client wrote it.
   case column(String, ColumnProblem)
   case eventTimeColumn(String)
+  case primaryKey(PrimaryKeyProblem)
 
   /// Fit for a client.
   package var explanation: String {
@@ -64,6 +65,7 @@ package enum SchemaError: Error, Equatable, Sendable {
     case .malformed(let expected): expected
     case .eventTimeColumn(let name):
       "event_time_column \"\(name)\" must name a column of type TIMESTAMPTZ or TIMESTAMP"
+    case .primaryKey(let problem): problem.explanation
     case .column(let name, .name(let error)): "column \"\(name)\": \(error.explanation)"
     case .column(let name, .duplicateName):
       "column \"\(name)\" stands twice (upper and lower case do not count)"

@@ -21,6 +21,14 @@ package enum CompatibilityMode: String, Sendable, CaseIterable {
   case backward, forward, full, none
 }
 
+/// What an `insert` means whose primary key is in the table.
+package enum ExistingKeyRule: String, Sendable, CaseIterable {
+  /// The new row takes the old one's place.
+  case upsert
+  /// The event becomes a dead letter.
+  case deadLetter = "dead_letter"
+}
+
 /// What is asked for when a table is made.
 package struct TableDefinition: Sendable, Equatable {
   package var name: String
@@ -28,15 +36,48 @@ package struct TableDefinition: Sendable, Equatable {
   package var compatibilityMode: CompatibilityMode
   /// The column that an event's own time fills when the payload lacks it.
   package var eventTimeColumn: String?
+  /// The columns of the primary key in the order given, as the schema spells them; none for a table
+  /// without one.
+  package var primaryKey: [String]
+  package var onExistingKey: ExistingKeyRule
 
   package init(
     name: String, schema: TableSchema, compatibilityMode: CompatibilityMode = .backward,
-    eventTimeColumn: String? = nil
+    eventTimeColumn: String? = nil, primaryKey: [String] = [],
+    onExistingKey: ExistingKeyRule = .upsert
   ) {
     self.name = name
     self.schema = schema
     self.compatibilityMode = compatibilityMode
     self.eventTimeColumn = eventTimeColumn
+    self.primaryKey = primaryKey
+    self.onExistingKey = onExistingKey
+  }
+
+  package var isKeyed: Bool { !primaryKey.isEmpty }
+
+  /// The definition with its key's columns as tables have them: not nullable.
+  ///
+  /// - Throws: `damaged` when a column of the key is not in the schema or stands twice, which
+  ///   whoever asks for the table has to refuse before.
+  package func keyColumnsRequired() throws(CatalogError) -> TableDefinition {
+    guard isKeyed else { return self }
+    guard Set(primaryKey).count == primaryKey.count,
+      primaryKey.allSatisfy({ schema.column(named: $0) != nil })
+    else { throw .damaged(reason: "a primary key of columns that the table has not") }
+    var definition = self
+    do {
+      definition.schema = try TableSchema(
+        columns: schema.columns.map { column in
+          guard primaryKey.contains(column.name) else { return column }
+          return ColumnDefinition(
+            name: column.name, type: column.type, isNullable: false,
+            defaultValue: column.defaultValue)
+        })
+    } catch {
+      throw .damaged(reason: "the columns of a table make no schema")
+    }
+    return definition
   }
 }
 
@@ -68,6 +109,14 @@ package struct TableRecord: Sendable, Equatable {
   }
 
   package var name: String { definition.name }
+
+  /// The Parquet field ids of the primary key's columns, in the key's order.
+  package var primaryKeyColumnIDs: [Int64] {
+    let idOfName = Dictionary(
+      zip(definition.schema.columns.map(\.name), columnIDs)
+    ) { first, _ in first }
+    return definition.primaryKey.compactMap { idOfName[$0] }
+  }
 }
 
 /// Tenants and their tables.

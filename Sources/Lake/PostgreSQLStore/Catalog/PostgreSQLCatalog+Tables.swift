@@ -43,11 +43,16 @@ extension PostgreSQLCatalog {
   package func createTable(
     _ definition: TableDefinition, tenant: TenantID
   ) async throws(CatalogError) -> TableRecord {
+    let definition = try definition.keyColumnsRequired()
     let columns = definition.schema.columns
+    let keyColumns = definition.primaryKey.compactMap { name in
+      columns.firstIndex { $0.name == name }.map { Int64($0 + 1) }
+    }
     let rows = try await call(
       """
       SELECT outcome, made_table, made_schema, made_at
-      FROM \(SQLFunction.makeTable.name)($1, $2, $3, $4, $5, $6, $7, $8, $9)
+      FROM \(SQLFunction.makeTable.name)(
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
       """,
       [
         .int64(tenant.rawValue), .text(definition.name),
@@ -56,7 +61,8 @@ extension PostgreSQLCatalog {
         .texts(columns.map(\.type.duckLakeName)),
         .texts(
           columns.map { $0.defaultValue?.catalogText ?? ColumnDefault.absentCatalogText }),
-        .bools(columns.map(\.isNullable)), database.wallOverride,
+        .bools(columns.map(\.isNullable)), .int64s(keyColumns),
+        .text(definition.onExistingKey.rawValue), database.wallOverride,
       ])
     switch rows.text(0, 0) {
     case "made": break

@@ -1,7 +1,7 @@
 extension SQLFunction {
   static let catalog =
     [openSnapshot, commitEvents, resolveEvents]
-    + [claimTable, fenceTable, commitMerge, resolveMerge]
+    + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
     + [makeTenant, makeTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }
 

@@ -54,7 +54,8 @@ extension SQLFunction {
     "make_table",
     """
     (tenant BIGINT, name TEXT, mode TEXT, time_column TEXT, column_names TEXT[],
-      column_types TEXT[], column_defaults TEXT[], nullable BOOLEAN[], overriding BIGINT,
+      column_types TEXT[], column_defaults TEXT[], nullable BOOLEAN[], key_columns BIGINT[],
+      existing_key_rule TEXT, overriding BIGINT,
       OUT outcome TEXT, OUT made_table BIGINT, OUT made_schema BIGINT, OUT made_at BIGINT)
     LANGUAGE plpgsql VOLATILE AS $$
     DECLARE
@@ -95,9 +96,10 @@ extension SQLFunction {
       INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id)
       VALUES (opening.opened, opening.opened_schema_version, made_table);
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
-        schema_version, next_column_id, compatibility_mode, event_time_column)
+        schema_version, next_column_id, compatibility_mode, event_time_column,
+        primary_key, on_existing_key)
       VALUES (made_table, tenant, name, made_at, opening.opened, 1,
-        cardinality(column_names) + 1, mode, time_column);
+        cardinality(column_names) + 1, mode, time_column, key_columns, existing_key_rule);
       INSERT INTO duckmesh_schema_version(table_id, version, begin_snapshot)
       VALUES (made_table, 1, opening.opened);
       \(carryWatermark)

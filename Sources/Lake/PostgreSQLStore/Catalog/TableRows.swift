@@ -9,9 +9,9 @@ enum TableRows {
   private static let columns = """
     t.table_id, t.tenant_id, t.table_name, t.created_at, t.schema_version, t.compatibility_mode,
       t.event_time_column, t.dropped_snapshot, n.schema_id, c.ids, c.names, c.types, c.nullable,
-      c.defaults
+      c.defaults, t.primary_key, t.on_existing_key
     """
-  static let columnCount = 14
+  static let columnCount = 16
 
   /// Tables with the columns that they have at `moment`, in one statement.
   ///
@@ -60,13 +60,18 @@ enum TableRows {
     } catch {
       throw .damaged(reason: "the columns of table \(table) make no schema")
     }
+    let (ids, columns) = (rows.int64s(row, 9), schema.columns)
     return TableRecord(
       id: TableID(table), tenant: TenantID(rows.int64(row, 1)),
       definition: TableDefinition(
         name: rows.text(row, 2), schema: schema,
         compatibilityMode: CompatibilityMode(rawValue: rows.text(row, 5)) ?? .backward,
-        eventTimeColumn: rows.optionalText(row, 6)),
-      schemaVersion: rows.int64(row, 4), columnIDs: rows.int64s(row, 9),
+        eventTimeColumn: rows.optionalText(row, 6),
+        primaryKey: rows.int64s(row, 14).compactMap { id in
+          ids.firstIndex(of: id).map { columns[$0].name }
+        },
+        onExistingKey: ExistingKeyRule(rawValue: rows.text(row, 15)) ?? .upsert),
+      schemaVersion: rows.int64(row, 4), columnIDs: ids,
       folder: Folders.table(schema: rows.int64(row, 8), table: table),
       createdAt: Timestamp(microseconds: rows.int64(row, 3)), isDropped: !rows.isNull(row, 7))
   }

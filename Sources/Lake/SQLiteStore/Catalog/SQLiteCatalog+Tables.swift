@@ -45,6 +45,7 @@ extension SQLiteCatalog {
     _ definition: TableDefinition, tenant: TenantID
   ) async throws(CatalogError) -> TableRecord {
     let clock = database.clock
+    let definition = try definition.keyColumnsRequired()
     return try await write { (connection) throws(CatalogError) in
       let existing = try mapping(CatalogError.init) { () throws(SQLiteError) in
         try Self.liveTable(named: definition.name, tenant: tenant, connection)
@@ -106,6 +107,10 @@ extension SQLiteCatalog {
     head.schemaVersion += 1
     let table = head.takeCatalogID()
     let snapshot = head.snapshot.rawValue
+    let record = TableRecord(
+      id: TableID(table), tenant: tenant, definition: definition, schemaVersion: 1,
+      columnIDs: (1...definition.schema.columns.count).map(Int64.init),
+      folder: Folders.table(schema: schema.id, table: table), createdAt: now, isDropped: false)
     try connection.statement("INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, ?, ?, ?, 1)")
       .bind(table, at: 1).bind(UUIDText.random(), at: 2).bind(snapshot, at: 3)
       .bind(schema.id, at: 4).bind(definition.name, at: 5).bind("table-\(table)/", at: 6).run()
@@ -118,14 +123,17 @@ extension SQLiteCatalog {
     try connection.statement(
       """
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
-        schema_version, next_column_id, compatibility_mode, event_time_column)
-      VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)
+        schema_version, next_column_id, compatibility_mode, event_time_column, primary_key,
+        on_existing_key)
+      VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
       """
     ).bind(table, at: 1).bind(tenant.rawValue, at: 2).bind(definition.name, at: 3)
       .bind(now.microseconds, at: 4).bind(snapshot, at: 5)
       .bind(Int64(definition.schema.columns.count + 1), at: 6)
       .bind(definition.compatibilityMode.rawValue, at: 7)
-      .bind(definition.eventTimeColumn, at: 8).run()
+      .bind(definition.eventTimeColumn, at: 8)
+      .bind(record.primaryKeyColumnIDs.map(String.init).joined(separator: ","), at: 9)
+      .bind(definition.onExistingKey.rawValue, at: 10).run()
     try connection.statement("INSERT INTO duckmesh_schema_version VALUES (?, 1, ?)")
       .bind(table, at: 1).bind(snapshot, at: 2).run()
     try carryWatermark(of: tenant, to: head, connection)
@@ -133,10 +141,7 @@ extension SQLiteCatalog {
       changes: [
         "created_table:\(SQLText.identifier(schema.name)).\(SQLText.identifier(definition.name))"
       ], author: "duckmesh", extra: nil, connection)
-    return TableRecord(
-      id: TableID(table), tenant: tenant, definition: definition, schemaVersion: 1,
-      columnIDs: (1...definition.schema.columns.count).map(Int64.init),
-      folder: Folders.table(schema: schema.id, table: table), createdAt: now, isDropped: false)
+    return record
   }
 
   private static func insertColumn(

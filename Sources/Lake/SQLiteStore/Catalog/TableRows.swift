@@ -7,7 +7,8 @@ import SQLite
 enum TableRows {
   static let selection = """
     SELECT t.table_id, t.tenant_id, t.table_name, t.created_at, t.schema_version,
-      t.compatibility_mode, t.event_time_column, t.dropped_snapshot, n.schema_id
+      t.compatibility_mode, t.event_time_column, t.dropped_snapshot, n.schema_id, t.primary_key,
+      t.on_existing_key
     FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
     """
 
@@ -27,12 +28,15 @@ enum TableRows {
     } catch {
       throw .corrupt(message: "the columns of table \(table) make no schema")
     }
+    let key = row.text(9).split(separator: ",").compactMap { Int64($0) }
     return TableRecord(
       id: TableID(table), tenant: TenantID(row.int64(1)),
       definition: TableDefinition(
         name: row.text(2), schema: schema,
         compatibilityMode: CompatibilityMode(rawValue: row.text(5)) ?? .backward,
-        eventTimeColumn: row.optionalText(6)),
+        eventTimeColumn: row.optionalText(6),
+        primaryKey: key.compactMap { id in ids.firstIndex(of: id).map { columns[$0].name } },
+        onExistingKey: ExistingKeyRule(rawValue: row.text(10)) ?? .upsert),
       schemaVersion: row.int64(4), columnIDs: ids,
       folder: Folders.table(schema: row.int64(8), table: table),
       createdAt: Timestamp(microseconds: row.int64(3)), isDropped: dropped != nil)
