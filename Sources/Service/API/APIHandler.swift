@@ -62,6 +62,8 @@ package struct APIHandler: Sendable {
       services.metrics.ingest.requests.with("ok").increment()
       return response
     case .query: return try await QueryHandler(services: services).handle(request, context)
+    case .pinSnapshot: return try await PinHandler(services: services).pin(request, context)
+    case .unpinSnapshot: return try await PinHandler(services: services).unpin(context)
     case .listSnapshots: return try await snapshots.list(request, context)
     case .getSnapshot: return try await snapshots.get(context)
     case .lag: return try await LagHandler(services: services).lag(context)

@@ -2,6 +2,7 @@ extension SQLFunction {
   static let catalog =
     [openSnapshot, commitEvents, resolveEvents]
     + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
+    + pins
     + [makeTenant, makeTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }
 

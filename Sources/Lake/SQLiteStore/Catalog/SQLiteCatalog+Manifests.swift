@@ -47,11 +47,11 @@ extension SQLiteCatalog {
     return tables
   }
 
-  static let fileSelection = """
-    SELECT f.data_file_id, f.path, f.record_count, f.file_size_bytes, f.begin_snapshot,
+  static let fileColumns = """
+    f.data_file_id, f.path, f.record_count, f.file_size_bytes, f.begin_snapshot,
       f.row_id_start, f.partial_max, d.path, d.delete_count, d.partial_max, d.delete_file_id
-    FROM ducklake_data_file f
     """
+  static let fileSelection = "SELECT \(fileColumns) FROM ducklake_data_file f"
 
   /// The file of the row that `row` stands on, which was selected by `fileSelection`.
   static func file(_ row: SQLiteStatement, folder: String) -> DataFileRecord {

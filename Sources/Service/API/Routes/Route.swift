@@ -6,14 +6,17 @@ package enum Route: String, CaseIterable, Sendable {
   case health, ready, metrics, version, limits
   case listTables, createTable, getTable, deleteTable
   case ingest, query
+  // Before the route of one snapshot, whose id they would be taken for.
+  case pinSnapshot, unpinSnapshot
   case listSnapshots, getSnapshot
   case lag, listDeadLetters
   case runCompaction, runRetention, runIntegrity
 
   package var method: String {
     switch self {
-    case .createTable, .ingest, .query, .runCompaction, .runRetention, .runIntegrity: "POST"
-    case .deleteTable: "DELETE"
+    case .createTable, .ingest, .query, .runCompaction, .runRetention, .runIntegrity, .pinSnapshot:
+      "POST"
+    case .deleteTable, .unpinSnapshot: "DELETE"
     default: "GET"
     }
   }
@@ -30,6 +33,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .getTable, .deleteTable: "/v1/tables/{table}"
     case .ingest: "/v1/ingest/{table}"
     case .query: "/v1/query"
+    case .pinSnapshot: "/v1/snapshots/pin"
+    case .unpinSnapshot: "/v1/snapshots/pin/{id}"
     case .listSnapshots: "/v1/snapshots"
     case .getSnapshot: "/v1/snapshots/{id}"
     case .lag: "/v1/lag"
@@ -58,7 +63,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .ingest: .anyRole([.ingestWriter])
     case .query: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
-    case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity:
+    case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity, .pinSnapshot,
+      .unpinSnapshot:
       .anyRole([.opsAdmin])
     }
   }
@@ -68,7 +74,9 @@ package enum Route: String, CaseIterable, Sendable {
     switch self {
     case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
     case .listTables, .getTable, .listSnapshots, .getSnapshot: [.api, .query]
-    case .createTable, .deleteTable, .ingest, .lag, .listDeadLetters: [.api]
+    case .createTable, .deleteTable, .ingest, .lag, .listDeadLetters, .pinSnapshot,
+      .unpinSnapshot:
+      [.api]
     case .query: [.query]
     case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
     }
@@ -76,7 +84,7 @@ package enum Route: String, CaseIterable, Sendable {
 
   var takesJSONBody: Bool {
     switch self {
-    case .createTable, .ingest, .query: true
+    case .createTable, .ingest, .query, .pinSnapshot: true
     default: false
     }
   }
