@@ -119,14 +119,20 @@ private final class KeyedRace: Sendable {
   private func commit(_ claims: [TenantClaim], owner: OwnerID) async throws {
     while true {
       let commit = try await lab.materialiseKeyed(claims, owner: owner)
-      do {
-        _ = try await lab.catalog.commit(commit)
-        state.withLock { $0.counts.commits += 1 }
-        return
-      } catch CommitError.tablesChanged {
-        state.withLock { $0.counts.refused += 1 }
-      }
+      if try await isApplied(commit) { return }
     }
+  }
+
+  private func isApplied(_ commit: EventCommit) async throws -> Bool {
+    do {
+      _ = try await lab.catalog.commit(commit)
+    } catch {
+      guard case .tablesChanged = error else { throw error }
+      state.withLock { $0.counts.refused += 1 }
+      return false
+    }
+    state.withLock { $0.counts.commits += 1 }
+    return true
   }
 
   /// Rewrites or merges some files again and again; who loses tries anew.
@@ -145,17 +151,21 @@ private final class KeyedRace: Sendable {
       let plan = try await lab.planRewrite(table, owner: owner, epoch: epoch) { files in
         files.enumerated().filter { $0.offset % 2 == share }.map(\.element)
       }
-      if !plan.inputs.isEmpty {
-        do {
-          _ = try await lab.catalog.commit(plan)
-          state.withLock { $0.counts.rewrites += 1 }
-        } catch CommitError.filesChanged {
-          state.withLock { $0.counts.refused += 1 }
-        }
-      }
+      if !plan.inputs.isEmpty { try await apply(plan) }
       try await lab.catalog.releaseTable(table.id, owner: owner, epoch: epoch)
       await Task.yield()
     }
+  }
+
+  private func apply(_ rewrite: RewriteCommit) async throws {
+    do {
+      _ = try await lab.catalog.commit(rewrite)
+    } catch {
+      guard case .filesChanged = error else { throw error }
+      state.withLock { $0.counts.refused += 1 }
+      return
+    }
+    state.withLock { $0.counts.rewrites += 1 }
   }
 
   func check(_ lab: Lab) async throws {

@@ -15,6 +15,9 @@ extension SQLFunction {
       leaving BIGINT[];
       successors BIGINT[];
       instant BIGINT;
+      -- The first snapshot that stays after all that went: what ends later and has begun by then
+      -- is still shown there, so that what ended later need not be looked at.
+      horizon BIGINT := 9223372036854775807;
     BEGIN
       PERFORM FROM duckmesh_lake_head FOR NO KEY UPDATE;
       instant := \(now.name)(overriding);
@@ -41,6 +44,7 @@ extension SQLFunction {
           (SELECT min(next.snapshot_id) FROM ducklake_snapshot AS next
             WHERE next.snapshot_id > gone.snapshot_id) ORDER BY gone.snapshot_id)
         INTO successors FROM unnest(leaving) AS gone(snapshot_id);
+        horizon := successors[cardinality(successors)];
         \(handOnWatermarks)
         \(handOnLedger)
       END IF;
@@ -109,7 +113,7 @@ extension SQLFunction {
           \(CommitSQL.folder(schema: "tenant.schema_id", table: "file.table_id")) AS folder
         FROM ducklake_\(kind) AS file JOIN duckmesh_table AS owned USING (table_id)
         JOIN duckmesh_tenant AS tenant USING (tenant_id)
-        WHERE file.end_snapshot IS NOT NULL AND NOT EXISTS (
+        WHERE file.end_snapshot IS NOT NULL AND file.end_snapshot <= horizon AND NOT EXISTS (
           SELECT FROM ducklake_snapshot AS shown
           WHERE shown.snapshot_id >= file.begin_snapshot
             AND shown.snapshot_id < file.end_snapshot)

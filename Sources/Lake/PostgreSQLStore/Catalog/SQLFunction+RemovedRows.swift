@@ -6,8 +6,8 @@ extension SQLFunction {
     OR made.table_id = ANY (
         WITH present AS MATERIALIZED (
           SELECT file.table_id, file.data_file_id,
-            (SELECT max(gone.delete_file_id) FROM ducklake_delete_file AS gone
-              WHERE gone.data_file_id = file.data_file_id AND gone.end_snapshot IS NULL)
+            (SELECT gone.delete_file_id FROM ducklake_delete_file AS gone
+              WHERE gone.data_file_id = file.data_file_id AND gone.end_snapshot IS NULL LIMIT 1)
               AS delete_file_id
           FROM ducklake_data_file AS file
           WHERE file.table_id = ANY (searched_tables) AND file.end_snapshot IS NULL),
@@ -40,8 +40,8 @@ extension SQLFunction {
     IF outcome IS NULL AND cardinality(delete_names) > 0 THEN
       WITH removed AS (
         SELECT given.table_id, given.total, file.record_count, coalesce((
-            SELECT max(gone.delete_count) FROM ducklake_delete_file AS gone
-            WHERE gone.data_file_id = given.data_file_id AND gone.end_snapshot IS NULL), 0)
+            SELECT gone.delete_count FROM ducklake_delete_file AS gone
+            WHERE gone.data_file_id = given.data_file_id AND gone.end_snapshot IS NULL LIMIT 1), 0)
             AS before
         FROM unnest(delete_tables, delete_data_files, delete_counts)
           AS given(table_id, data_file_id, total)

@@ -205,7 +205,7 @@ private struct SnapshotExpiry {
     // From the newest on: of all that moves to one snapshot, the newest is its state, and what is
     // there stays.
     for id in leaving.sorted(by: >) { try moveOn(id) }
-    try scheduleUnreachableFiles()
+    try scheduleUnreachableFiles(endedBy: try horizon(of: leaving))
     return leaving.count
   }
 
@@ -265,17 +265,29 @@ private struct SnapshotExpiry {
       .bind(id.rawValue, at: 1).run()
   }
 
+  /// The first snapshot that stays after all that went: what ends later and has begun by then is
+  /// still shown there, so that what ended later need not be looked at.
+  private func horizon(of leaving: [SnapshotID]) throws(SQLiteError) -> Int64 {
+    guard let last = leaving.max() else { return .max }
+    let row = try connection.statement(
+      "SELECT min(snapshot_id) FROM ducklake_snapshot WHERE snapshot_id > ?"
+    ).bind(last.rawValue, at: 1)
+    defer { row.reset() }
+    return try row.step() ? row.int64(0) : .max
+  }
+
   /// Files that ended and that no snapshot lies in the life of any more.
-  private func scheduleUnreachableFiles() throws(SQLiteError) {
+  private func scheduleUnreachableFiles(endedBy horizon: Int64) throws(SQLiteError) {
     for (table, key) in [("data_file", "data_file_id"), ("delete_file", "delete_file_id")] {
       let row = try connection.prepare(
         """
         SELECT f.\(key), n.schema_id, f.table_id, f.path FROM ducklake_\(table) f
         JOIN duckmesh_table t USING (table_id) JOIN duckmesh_tenant n USING (tenant_id)
-        WHERE f.end_snapshot IS NOT NULL AND NOT EXISTS (
+        WHERE f.end_snapshot IS NOT NULL AND f.end_snapshot <= ?1 AND NOT EXISTS (
           SELECT 1 FROM ducklake_snapshot s
           WHERE s.snapshot_id >= f.begin_snapshot AND s.snapshot_id < f.end_snapshot)
-        """)
+        """
+      ).bind(horizon, at: 1)
       var files: [(id: Int64, path: String)] = []
       while try row.step() {
         let folder = Folders.table(schema: row.int64(1), table: row.int64(2))
