@@ -97,7 +97,7 @@ struct ChangesSQL {
 extension ChangesSQL {
   private var setup: [String] {
     var statements = [
-      "CREATE TEMP TABLE _dl_kept AS SELECT unnest(\(numbers(kept.map(\.rawValue)))) AS at"
+      "CREATE TEMP TABLE _dl_kept AS SELECT unnest(\(numbers(kept.map(\.rawValue)))) AS shown_at"
     ]
     if !deleted.isEmpty { statements.append("CREATE TEMP TABLE _dl_dead AS \(deadPositions)") }
     statements.append("CREATE TEMP VIEW _dl_events AS \(events)")
@@ -163,17 +163,17 @@ extension ChangesSQL {
     if !mixed.isEmpty {
       parts.append(
         part(
-          mixed, at: "_dl_kept.at", weight: 1,
-          join: "ASOF JOIN _dl_kept ON _dl_kept.at >= \(rowSnapshot(mixed))",
+          mixed, at: "_dl_kept.shown_at", weight: 1,
+          join: "ASOF JOIN _dl_kept ON _dl_kept.shown_at >= \(rowSnapshot(mixed))",
           where: "\(rowSnapshot(mixed)) > \(base.rawValue)"))
     }
     if !deleted.isEmpty {
       let places = place(of: deleted, in: deleted)
       parts.append(
         part(
-          deleted, at: "_dl_dead.at", weight: -1,
+          deleted, at: "_dl_dead.shown_at", weight: -1,
           join: "JOIN _dl_dead ON _dl_dead.place = \(packed(places))",
-          where: "_dl_dead.at > \(base.rawValue)"))
+          where: "_dl_dead.shown_at > \(base.rawValue)"))
     }
     if !ended.isEmpty {
       let places = place(of: ended, in: deleted)
@@ -225,7 +225,7 @@ extension ChangesSQL {
       parts.append(
         """
         SELECT (\(perFile(whole.map(\.place))) << 40) | pos AS place,
-          \(perFile(snapshots)) AS at
+          \(perFile(snapshots)) AS shown_at
         FROM read_parquet([\(paths(whole.map(\.step.deletes.path)))])
         """)
     }
@@ -234,14 +234,14 @@ extension ChangesSQL {
         """
         SELECT (\(entry.place)::BIGINT << 40) | pos AS place,
           CASE WHEN _ducklake_internal_snapshot_id <= \(base.rawValue) THEN \(base.rawValue)
-            ELSE (SELECT min(at) FROM _dl_kept WHERE at >= _ducklake_internal_snapshot_id)
-          END AS at
+            ELSE (SELECT min(shown_at) FROM _dl_kept WHERE shown_at >= _ducklake_internal_snapshot_id)
+          END AS shown_at
         FROM read_parquet([\(paths([entry.step.deletes.path]))])
         """)
     }
     return """
-      SELECT place, min(at) AS at FROM (\(parts.joined(separator: " UNION ALL ")))
-      WHERE at IS NOT NULL GROUP BY place
+      SELECT place, min(shown_at) AS shown_at FROM (\(parts.joined(separator: " UNION ALL ")))
+      WHERE shown_at IS NOT NULL GROUP BY place
       """
   }
 }

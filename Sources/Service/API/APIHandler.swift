@@ -57,6 +57,8 @@ package struct APIHandler: Sendable {
     case .createTable: return try await tables.create(request, context)
     case .getTable: return try await tables.get(context)
     case .deleteTable: return try await tables.delete(context)
+    case .tableChanges:
+      return try await ChangesHandler(services: services).handle(request, context)
     case .ingest:
       let response = try await ingest.handle(request, context)
       services.metrics.ingest.requests.with("ok").increment()

@@ -4,7 +4,7 @@ import HTTPServer
 /// Every route of the API: one case each, held against `api/openapi.yaml` by a test.
 package enum Route: String, CaseIterable, Sendable {
   case health, ready, metrics, version, limits
-  case listTables, createTable, getTable, deleteTable
+  case listTables, createTable, getTable, deleteTable, tableChanges
   case ingest, query
   // Before the route of one snapshot, whose id they would be taken for.
   case pinSnapshot, unpinSnapshot
@@ -31,6 +31,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .limits: "/v1/limits"
     case .listTables, .createTable: "/v1/tables"
     case .getTable, .deleteTable: "/v1/tables/{table}"
+    case .tableChanges: "/v1/tables/{table}/changes"
     case .ingest: "/v1/ingest/{table}"
     case .query: "/v1/query"
     case .pinSnapshot: "/v1/snapshots/pin"
@@ -61,7 +62,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .listTables, .getTable: .anyRole([.queryReader, .tableAdmin])
     case .createTable, .deleteTable: .anyRole([.tableAdmin])
     case .ingest: .anyRole([.ingestWriter])
-    case .query: .anyRole([.queryReader])
+    case .query, .tableChanges: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
     case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity, .pinSnapshot,
       .unpinSnapshot:
@@ -77,7 +78,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .createTable, .deleteTable, .ingest, .lag, .listDeadLetters, .pinSnapshot,
       .unpinSnapshot:
       [.api]
-    case .query: [.query]
+    case .query, .tableChanges: [.query]
     case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
     }
   }
@@ -94,6 +95,8 @@ package enum Route: String, CaseIterable, Sendable {
     switch self {
     case .listTables, .listSnapshots, .listDeadLetters: ["limit", "page_token"]
     case .query: ["big_ints"]
+    case .tableChanges:
+      ["from_snapshot", "to_snapshot", "row_limit", "timeout_ms", "big_ints"]
     default: []
     }
   }
