@@ -1,5 +1,17 @@
 /// SQL about the history of tables that both stores take as it is.
 package enum TableHistorySQL {
+  /// Whether table `t` stands at a snapshot: not before it was made, nor between its drop and the
+  /// restore that brought it back.
+  package static func isShown(at snapshot: String) -> String {
+    """
+    t.created_snapshot <= \(snapshot)
+      AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > \(snapshot))
+      AND EXISTS (SELECT 1 FROM ducklake_table l WHERE l.table_id = t.table_id
+        AND l.begin_snapshot <= \(snapshot)
+        AND (l.end_snapshot IS NULL OR l.end_snapshot > \(snapshot)))
+    """
+  }
+
   /// A query that has rows when a snapshot is kept that shows the dropped table `t` as it was at
   /// its end. Without one its last files may be gone.
   ///

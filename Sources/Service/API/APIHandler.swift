@@ -65,6 +65,8 @@ package struct APIHandler: Sendable {
       return response
     case .query: return try await QueryHandler(services: services).handle(request, context)
     case .pinSnapshot: return try await PinHandler(services: services).pin(request, context)
+    case .restoreSnapshot:
+      return try await RestoreHandler(services: services).restore(request, context)
     case .unpinSnapshot: return try await PinHandler(services: services).unpin(context)
     case .listSnapshots: return try await snapshots.list(request, context)
     case .getSnapshot: return try await snapshots.get(context)

@@ -275,3 +275,13 @@ extension BreakableCatalog: ChangeCatalog {
     try await inner.changedFiles(of: table, after: base, through: last)
   }
 }
+
+extension BreakableCatalog: RestoreCatalog {
+  func commit(_ restore: RestoreCommit) async throws(CommitError) -> RestoreReceipt {
+    try await inner.commit(restore)
+  }
+
+  func resolve(_ restore: RestoreCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(restore)
+  }
+}

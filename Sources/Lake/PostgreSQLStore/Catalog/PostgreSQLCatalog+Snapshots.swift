@@ -130,8 +130,7 @@ extension PostgreSQLCatalog {
       coalesce(l.last_token, 0)
     FROM unnest($2) AS a(snapshot_id)
     JOIN ducklake_snapshot s ON s.snapshot_id = a.snapshot_id
-    LEFT JOIN duckmesh_table t ON t.tenant_id = $1 AND t.created_snapshot <= a.snapshot_id
-      AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > a.snapshot_id)
+    LEFT JOIN duckmesh_table t ON t.tenant_id = $1 AND \(TableHistorySQL.isShown(at: "a.snapshot_id"))
     CROSS JOIN LATERAL (
       SELECT count(*) AS files, coalesce(sum(k.file_size_bytes), 0)::BIGINT AS bytes
       FROM ducklake_data_file k WHERE k.table_id = t.table_id

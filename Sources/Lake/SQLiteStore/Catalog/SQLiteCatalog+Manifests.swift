@@ -1,4 +1,5 @@
 import Catalog
+import LakeTables
 import Model
 import SQLite
 
@@ -36,8 +37,7 @@ extension SQLiteCatalog {
     let filter = places.map { "AND lower(t.table_name) IN (\($0))" } ?? ""
     let row = try connection.prepare(
       TableRows.selection + """
-         WHERE t.tenant_id = ?1 AND t.created_snapshot <= ?2
-          AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > ?2) \(filter)
+         WHERE t.tenant_id = ?1 AND \(TableHistorySQL.isShown(at: "?2")) \(filter)
         ORDER BY lower(t.table_name)
         """
     ).bind(tenant.rawValue, at: 1).bind(snapshot.rawValue, at: 2)

@@ -151,7 +151,7 @@ extension SQLiteCatalog {
   private static func contents(
     at snapshot: SnapshotID, tenant: TenantID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [TableContent] {
-    let row = try connection.statement(
+    let row = try connection.prepare(
       """
       SELECT t.table_name,
         (SELECT count(*) FROM ducklake_data_file f WHERE f.table_id = t.table_id
@@ -163,8 +163,7 @@ extension SQLiteCatalog {
           AND l.table_id = t.table_id AND l.snapshot_id <= ?2 ORDER BY l.snapshot_id DESC LIMIT 1),
         (SELECT last_token FROM duckmesh_ledger l WHERE l.tenant_id = ?1
           AND l.table_id = t.table_id AND l.snapshot_id <= ?2 ORDER BY l.snapshot_id DESC LIMIT 1)
-      FROM duckmesh_table t WHERE t.tenant_id = ?1 AND t.created_snapshot <= ?2
-        AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > ?2)
+      FROM duckmesh_table t WHERE t.tenant_id = ?1 AND \(TableHistorySQL.isShown(at: "?2"))
       ORDER BY lower(t.table_name)
       """
     ).bind(tenant.rawValue, at: 1).bind(snapshot.rawValue, at: 2)

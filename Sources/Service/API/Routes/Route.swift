@@ -7,14 +7,15 @@ package enum Route: String, CaseIterable, Sendable {
   case listTables, createTable, getTable, deleteTable, tableChanges
   case ingest, query
   // Before the route of one snapshot, whose id they would be taken for.
-  case pinSnapshot, unpinSnapshot
+  case pinSnapshot, unpinSnapshot, restoreSnapshot
   case listSnapshots, getSnapshot
   case lag, listDeadLetters
   case runCompaction, runRetention, runIntegrity
 
   package var method: String {
     switch self {
-    case .createTable, .ingest, .query, .runCompaction, .runRetention, .runIntegrity, .pinSnapshot:
+    case .createTable, .ingest, .query, .runCompaction, .runRetention, .runIntegrity, .pinSnapshot,
+      .restoreSnapshot:
       "POST"
     case .deleteTable, .unpinSnapshot: "DELETE"
     default: "GET"
@@ -35,6 +36,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .ingest: "/v1/ingest/{table}"
     case .query: "/v1/query"
     case .pinSnapshot: "/v1/snapshots/pin"
+    case .restoreSnapshot: "/v1/snapshots/restore"
     case .unpinSnapshot: "/v1/snapshots/pin/{id}"
     case .listSnapshots: "/v1/snapshots"
     case .getSnapshot: "/v1/snapshots/{id}"
@@ -65,7 +67,7 @@ package enum Route: String, CaseIterable, Sendable {
     case .query, .tableChanges: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
     case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity, .pinSnapshot,
-      .unpinSnapshot:
+      .unpinSnapshot, .restoreSnapshot:
       .anyRole([.opsAdmin])
     }
   }
@@ -79,13 +81,13 @@ package enum Route: String, CaseIterable, Sendable {
       .unpinSnapshot:
       [.api]
     case .query, .tableChanges: [.query]
-    case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
+    case .runCompaction, .runRetention, .runIntegrity, .restoreSnapshot: [.maintenance]
     }
   }
 
   var takesJSONBody: Bool {
     switch self {
-    case .createTable, .ingest, .query, .pinSnapshot: true
+    case .createTable, .ingest, .query, .pinSnapshot, .restoreSnapshot: true
     default: false
     }
   }
