@@ -273,12 +273,13 @@ extension ChangesSQL {
     "coalesce(_dl_snapshot, \(perFile(files.map(\.file.begin.rawValue))))"
   }
 
-  /// Where each file stands among those that have delete files; -1 for one that has none.
+  /// Where each file stands among those that have delete files; after them for one that
+  /// has none.
   private func place(of files: [ChangedFile], in others: [ChangedFile]) -> [Int64] {
     let places = Dictionary(
       others.enumerated().map { ($0.element.file.id, Int64($0.offset)) }
     ) { first, _ in first }
-    return files.map { places[$0.file.id] ?? -1 }
+    return files.map { places[$0.file.id] ?? Int64(others.count) }
   }
 
   /// A row's place: its file's, and its own in the file.
