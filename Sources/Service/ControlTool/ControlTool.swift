@@ -4,7 +4,9 @@ package enum ControlTool {
 
   static let commands: [CommandSpecification] = [
     IngestCommand.specification, QueryCommand.specification, TableCommands.list,
-    TableCommands.get, TableCommands.create, TableCommands.delete, StatusCommands.lag,
+    TableCommands.get, TableCommands.create, TableCommands.delete, ChangesCommand.specification,
+    SnapshotCommands.list, SnapshotCommands.pin, SnapshotCommands.unpin, SnapshotCommands.restore,
+    StatusCommands.lag,
     StatusCommands.health, StatusCommands.ready, StatusCommands.version,
     CatalogCommands.status, CatalogCommands.adopt,
   ]
