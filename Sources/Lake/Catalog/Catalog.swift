@@ -2,5 +2,6 @@
 ///
 /// The parts are protocols of their own so that each caller sees only what it needs. The
 /// conformance suite holds every backend to the contracts written on them.
-package typealias Catalog = TableCatalog & SnapshotCatalog & CommitCatalog & MaintenanceCatalog & PinCatalog
+package typealias Catalog = TableCatalog & SnapshotCatalog & CommitCatalog & MaintenanceCatalog
+  & PinCatalog
   & ChangeCatalog & RestoreCatalog

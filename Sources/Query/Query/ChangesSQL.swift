@@ -9,32 +9,43 @@ import WorkerProtocol
 /// with the same content, as in rewrites and restores, that is no change. **Invariant:** for each
 /// row and content, what came less what went at a kept snapshot is the difference between what that
 /// snapshot shows and what the kept one before it shows.
-struct ChangesSQL {
+package struct ChangesSQL {
   /// What the worker calls the relation.
   static let relationName = "changes"
   private static let rowIDFieldID: Int64 = 2_147_483_540
 
   /// The table as it is at the last snapshot of the range.
-  let table: TableRecord
-  let base: SnapshotID
+  private let table: TableRecord
+  private let base: SnapshotID
   /// The kept snapshots after the base, ascending; the last is the end of the range.
-  let kept: [SnapshotID]
+  private let kept: [SnapshotID]
   let files: [ChangedFile]
-  let localPath: (String) -> String
+  private let localPath: (String) -> String
 
-  var relation: RelationDefinition {
+  /// - Parameter localPath: where a reader on this machine finds a file of the lake.
+  package init(
+    table: TableRecord, base: SnapshotID, kept: [SnapshotID], files: [ChangedFile],
+    localPath: @escaping (String) -> String
+  ) {
+    self.table = table
+    self.base = base
+    self.kept = kept
+    self.files = files
+    self.localPath = localPath
+  }
+
+  package var relation: RelationDefinition {
     RelationDefinition(name: Self.relationName, select: select, setup: setup)
   }
 
   /// The statement that reads the relation: in the order of snapshots, and of keys or rows in one.
-  var statement: String {
+  package var statement: String {
     let key = table.definition.isKeyed ? table.definition.primaryKey : [rowIDColumn]
     let order =
       [snapshotColumn] + key + [typeColumn]
     let list = order.map { SQLText.identifier($0) }.joined(separator: ", ")
     return "SELECT * FROM \(Self.relationName) ORDER BY \(list) DESC"
   }
-
 
   private var names: [String] { table.definition.schema.columns.map(\.name) }
   private var list: String { names.map { SQLText.identifier($0) }.joined(separator: ", ") }
@@ -49,7 +60,6 @@ struct ChangesSQL {
     while taken.contains(name) { name = "_" + name }
     return name
   }
-
 
   /// The snapshot that shows first what happened at `snapshot`; nil for what is after the range.
   private func shown(_ snapshot: SnapshotID) -> SnapshotID? {
@@ -92,7 +102,6 @@ struct ChangesSQL {
       }
   }
 }
-
 
 extension ChangesSQL {
   private var setup: [String] {
@@ -245,7 +254,6 @@ extension ChangesSQL {
       """
   }
 }
-
 
 extension ChangesSQL {
   private func paths(_ keys: [String]) -> String {

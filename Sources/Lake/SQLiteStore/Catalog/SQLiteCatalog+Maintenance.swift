@@ -133,7 +133,8 @@ extension SQLiteCatalog {
         SELECT path, schedule_start FROM ducklake_files_scheduled_for_deletion
         WHERE schedule_start <= ? ORDER BY schedule_start LIMIT ?
         """
-      ).bind(try Self.unheld(before, now: now, connection).catalogText, at: 1).bind(Int64(limit), at: 2)
+      ).bind(try Self.unheld(before, now: now, connection).catalogText, at: 1).bind(
+        Int64(limit), at: 2)
       var files: [ScheduledFile] = []
       while try row.step() {
         guard let time = Timestamp(parsing: row.text(1)) else { continue }

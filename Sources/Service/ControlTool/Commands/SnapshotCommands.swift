@@ -46,7 +46,8 @@ enum SnapshotCommands {
     summary: "Keep a snapshot beyond retention.",
     options: [
       OptionSpecification("--name", "TEXT", "What it is kept for."),
-      OptionSpecification("--expires-at", "TIME", "When the pin ends, such as 2099-01-31T12:00:00Z."),
+      OptionSpecification(
+        "--expires-at", "TIME", "When the pin ends, such as 2099-01-31T12:00:00Z."),
     ],
     examples: [
       .init(
@@ -54,7 +55,9 @@ enum SnapshotCommands {
         meaning: "Until it is unpinned.")
     ]
   ) { invocation throws(ToolFailure) in
-    var members = [JSONValue.Member(name: "snapshot_id", value: .number(try snapshotID(invocation)))]
+    var members = [
+      JSONValue.Member(name: "snapshot_id", value: .number(try snapshotID(invocation)))
+    ]
     if let name = invocation.arguments.text("--name") {
       members.append(.init(name: "name", value: .string(name)))
     }
@@ -94,7 +97,9 @@ enum SnapshotCommands {
     ]
   ) { invocation throws(ToolFailure) in
     let format = try invocation.arguments.choice("--format", default: Format.table)
-    var members = [JSONValue.Member(name: "snapshot_id", value: .number(try snapshotID(invocation)))]
+    var members = [
+      JSONValue.Member(name: "snapshot_id", value: .number(try snapshotID(invocation)))
+    ]
     let tables = invocation.arguments.all("--table")
     if !tables.isEmpty {
       members.append(.init(name: "tables", value: .array(tables.map { .string($0) })))
