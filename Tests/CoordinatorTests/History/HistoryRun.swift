@@ -1,6 +1,7 @@
 import Catalog
 import Coordinator
 import DuckDB
+import IngestBus
 import Maintenance
 import Model
 import Query
