@@ -27,8 +27,8 @@ struct WrittenDeletes: Sendable {
 /// Decides, with the engine, what the loaded events of a batch do to a keyed table.
 ///
 /// Per key in token order: a key is live before an event if the batch's event before it was no
-/// delete or, for the first one, if the lake holds the key. An insert on a live key is refused where
-/// the table says so, and changes nothing. The last event that is not refused wins; the others are
+/// delete or, for the first one, if the lake holds the key. An insert on a live key is refused
+/// where the table says so, and changes nothing. The last event that is not refused wins; the others are
 /// superseded. Whatever wins takes the lake's row of its key away.
 ///
 /// It leaves `KeyShape.outcomeTable` for the writing of the winners' rows.

@@ -120,7 +120,7 @@ package final class MaintenanceService: Service {
         above: limits.mergeFanIn - 1, limit: Self.tablesPerRound
       ).map(\.table)
       let decayed = try await catalog.rewriteCandidates(
-        above: MergePlanner.decayedShare, limit: Self.tablesPerRound)
+        above: MergePlanner.quicklyDecayedShare, limit: Self.tablesPerRound)
       return crowded + decayed.filter { !crowded.contains($0) }
     } catch {
       throw .catalog("\(error)")

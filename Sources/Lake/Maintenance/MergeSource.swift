@@ -2,8 +2,8 @@ import Catalog
 import Coordinator
 import Model
 
-/// How the rows of files that become one are read: in the order of the files and of their rows, each
-/// row with what the lake keeps of it beside the table's columns.
+/// How the rows of files that become one are read: in the order of the files and of their rows,
+/// each row with what the lake keeps of it beside the table's columns.
 struct MergeSource: Sendable {
   private enum Field {
     /// Under these DuckLake keeps the snapshot that added a row, and its row id, in files that hold

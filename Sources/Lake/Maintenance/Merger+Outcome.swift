@@ -5,8 +5,8 @@ import Observability
 
 /// What came of a merge or a rewrite, for whoever asked, the metrics and the log.
 extension Merger {
-  /// It was not applied and never will be. Files whose commit was in doubt are left to the collector
-  /// of orphans.
+  /// It was not applied and never will be. Files whose commit was in doubt are left to the
+  /// collector of orphans.
   func lost() -> CompactionSummary {
     metrics.maintenance.compactionRuns.with("lost").increment()
     return CompactionSummary(lost: 1)

@@ -105,8 +105,8 @@ import Testing
       "UNKNOWN_FIELD"
     ),
     (
-      #"{"table_name": "t", "primary_key_cols": ["a"], "schema_json": {"columns": [{"name": "a", "type": "BIGINT"}]}}"#,
-      "UNKNOWN_FIELD"
+      #"{"table_name": "t", "primary_key_cols": ["b"], "schema_json": {"columns": [{"name": "a", "type": "BIGINT"}]}}"#,
+      "INVALID_FIELD"
     ),
     (
       #"{"table_name": "t", "compatibility_mode": "both", "schema_json": {"columns": [{"name": "a", "type": "BIGINT"}]}}"#,
