@@ -10,16 +10,22 @@ package struct SnapshotRecord: Sendable, Equatable {
   package let watermark: VisibilityToken
   /// The tenant's snapshot before this one.
   package let parent: SnapshotID?
+  /// The tenant's pin on it, while that has not ended.
+  package let pin: SnapshotPin?
+  /// The snapshot whose content this one has put back.
+  package let restoredFrom: SnapshotID?
 
   package init(
     id: SnapshotID, time: Timestamp, createdBy: String, watermark: VisibilityToken,
-    parent: SnapshotID?
+    parent: SnapshotID?, pin: SnapshotPin? = nil, restoredFrom: SnapshotID? = nil
   ) {
     self.id = id
     self.time = time
     self.createdBy = createdBy
     self.watermark = watermark
     self.parent = parent
+    self.pin = pin
+    self.restoredFrom = restoredFrom
   }
 }
 

@@ -106,7 +106,7 @@ package struct CatalogRule: Sendable {
             WHERE d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL), 0)), 0)
           FROM ducklake_data_file f
           WHERE f.table_id = t.table_id AND f.end_snapshot IS NULL) <> (
-          SELECT coalesce(sum(inserted - removed_rows), 0) FROM duckmesh_ledger l
+          SELECT coalesce(sum(inserted - removed_rows + restored_rows - undone_rows), 0) FROM duckmesh_ledger l
           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id)
         """),
     CatalogRule(
@@ -116,7 +116,7 @@ package struct CatalogRule: Sendable {
           SELECT l.table_rows FROM duckmesh_ledger l
           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id
           ORDER BY l.snapshot_id DESC LIMIT 1), 0) <> (
-          SELECT coalesce(sum(inserted - removed_rows), 0) FROM duckmesh_ledger l
+          SELECT coalesce(sum(inserted - removed_rows + restored_rows - undone_rows), 0) FROM duckmesh_ledger l
           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id)
         """),
     CatalogRule(
@@ -201,6 +201,13 @@ package struct CatalogRule: Sendable {
           SELECT table_id, path FROM ducklake_data_file
           UNION ALL SELECT table_id, path FROM ducklake_delete_file) AS named
         GROUP BY table_id, path HAVING count(*) > 1 LIMIT 1
+        """),
+    CatalogRule(
+      text: "a pinned snapshot is kept",
+      query: """
+        SELECT DISTINCT p.tenant_id FROM duckmesh_pin p
+        WHERE p.holder = '' AND p.expires_at IS NULL AND NOT EXISTS (
+          SELECT 1 FROM ducklake_snapshot s WHERE s.snapshot_id = p.first_snapshot)
         """),
     // Whoever works the schedule off would take away what a snapshot shows.
     CatalogRule(

@@ -22,6 +22,8 @@ struct MergeSource: Sendable {
   let table: TableRecord
   /// Whether deleted rows are left out, and rows keep their ids.
   let isRewrite: Bool
+  /// Rows of later snapshots are left out; nil for none.
+  var through: SnapshotID?
   let localPath: @Sendable (String) -> String
 
   /// The columns of the output with their field ids.
@@ -61,11 +63,17 @@ struct MergeSource: Sendable {
       default: field.name
       }
     }
-    let filter =
-      setup == nil
-      ? ""
-      : "WHERE ((file_index::BIGINT << 40) | file_row_number) "
-        + "NOT IN (SELECT position FROM \(Self.deadTable))"
+    var conditions: [String] = []
+    if setup != nil {
+      conditions.append(
+        "((file_index::BIGINT << 40) | file_row_number) "
+          + "NOT IN (SELECT position FROM \(Self.deadTable))")
+    }
+    if let through {
+      conditions.append(
+        "coalesce(_dl_snapshot, \(perFile(inputs.map(\.begin.rawValue)))) <= \(through.rawValue)")
+    }
+    let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
     return """
       SELECT \((list + values).joined(separator: ", "))
       FROM read_parquet([\(paths.joined(separator: ", "))], schema = MAP {\(readFields)})

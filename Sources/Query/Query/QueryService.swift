@@ -25,7 +25,7 @@ package struct ScanStatistics: Sendable, Equatable {
 }
 
 /// Where the resolver of one query leaves what it found.
-private final class ScanRecord: Sendable {
+final class ScanRecord: Sendable {
   let statistics = Lock(ScanStatistics())
 }
 
@@ -34,11 +34,11 @@ private final class ScanRecord: Sendable {
 /// **Invariant:** a query that names a token runs on a snapshot whose watermark is at or above it,
 /// or fails and says so; all tables of a query are read at the same snapshot.
 package final class QueryService: Sendable {
-  private let catalog: any Catalog
-  private let store: any ObjectStore
+  let catalog: any Catalog
+  let store: any ObjectStore
   private let hub: VisibilityHub
-  private let pool: WorkerPool
-  private let clock: any MonotonicClock
+  let pool: WorkerPool
+  let clock: any MonotonicClock
 
   package init(
     catalog: any Catalog, store: any ObjectStore, hub: VisibilityHub, pool: WorkerPool,
@@ -94,10 +94,11 @@ package final class QueryService: Sendable {
   package func run(
     _ request: QueryRequest, at target: QueryTarget, output: some AnswerSink
   ) async throws(QueryError) -> ScanStatistics {
+    if let range = request.changes {
+      return try await run(range, request, at: target, output: output)
+    }
     let scan = ScanRecord()
-    let binding = TenantBinding(
-      key: target.tenant.id.rawValue,
-      readableFolders: [store.localPath(of: target.tenant.folder)])
+    let binding = binding(of: target.tenant)
     do throws(WorkerError) {
       try await pool.run(
         request.statement, tenant: binding,
@@ -107,6 +108,11 @@ package final class QueryService: Sendable {
       throw queryError(error)
     }
     return scan.statistics.withLock { $0 }
+  }
+
+  func binding(of tenant: TenantRecord) -> TenantBinding {
+    TenantBinding(
+      key: tenant.id.rawValue, readableFolders: [store.localPath(of: tenant.folder)])
   }
 
   private func relations(
@@ -163,7 +169,7 @@ package final class QueryService: Sendable {
     }
   }
 
-  private func queryError(_ error: WorkerError) -> QueryError {
+  func queryError(_ error: WorkerError) -> QueryError {
     switch error {
     case .failed(let failure) where failure.failure == .snapshotGone: .snapshotGone
     case .failed(let failure) where failure.failure == .cancelled: .cancelled
@@ -234,7 +240,7 @@ extension QueryService {
     }
   }
 
-  private func reading<Value>(
+  func reading<Value>(
     _ body: () async throws(CatalogError) -> Value
   ) async throws(QueryError) -> Value {
     do { return try await body() } catch { throw QueryError(error) }

@@ -60,12 +60,18 @@ package struct APIHandler: Sendable {
     case .alterTable: return try await tables.alter(request, context)
     case .deleteTable: return try await tables.delete(context)
     case .listSchemas: return try await tables.schemas(request, context)
+    case .tableChanges:
+      return try await ChangesHandler(services: services).handle(request, context)
     case .ingest:
       let response = try await ingest.handle(request, context)
       services.metrics.ingest.requests.with("ok").increment()
       return response
     case .query: return try await QueryHandler(services: services).handle(request, context)
     case .uiSchema: return try await SchemaHandler(services: services).handle(request, context)
+    case .pinSnapshot: return try await PinHandler(services: services).pin(request, context)
+    case .restoreSnapshot:
+      return try await RestoreHandler(services: services).restore(request, context)
+    case .unpinSnapshot: return try await PinHandler(services: services).unpin(context)
     case .listSnapshots: return try await snapshots.list(request, context)
     case .getSnapshot: return try await snapshots.get(context)
     case .lag: return try await LagHandler(services: services).lag(context)

@@ -100,8 +100,10 @@ import Testing
     _ route: Route, _ client: APIClient, query: String = "", body: String = "{}"
   ) async throws -> Reply {
     let path = route.template.replacing("{table}", with: "t").replacing("{id}", with: "1")
-    let takesBody = [.createTable, .alterTable, .ingest, .query, .replayDeadLetters]
-      .contains(route)
+    let takesBody = [
+      .createTable, .alterTable, .ingest, .query, .replayDeadLetters, .pinSnapshot,
+      .restoreSnapshot,
+    ].contains(route)
     return try await client.send(
       route.method, path + query, takesBody ? Array(body.utf8) : [],
       contentType: takesBody ? "application/json" : nil)

@@ -27,7 +27,7 @@ enum CommitValues {
     ] + statistics(files.flatMap(\.statistics))
   }
 
-  private static func statistics(_ columns: [ColumnStatistics]) -> [PostgreSQLValue] {
+  static func statistics(_ columns: [ColumnStatistics]) -> [PostgreSQLValue] {
     let ranges = columns.map(range)
     return [
       .int64s(columns.map(\.columnID)), .int64s(columns.map(\.byteCount)),

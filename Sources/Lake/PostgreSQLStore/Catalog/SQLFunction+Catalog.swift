@@ -2,6 +2,7 @@ extension SQLFunction {
   static let catalog =
     [openSnapshot] + replaying + [commitEvents, resolveEvents]
     + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
+    + pins
     + [makeTenant, makeTable, alterTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }
 

@@ -1,3 +1,5 @@
+import LakeTables
+
 extension SQLFunction {
   /// Takes snapshots out of the lake and schedules the files that only they reached.
   ///
@@ -23,6 +25,10 @@ extension SQLFunction {
         DELETE FROM ducklake_snapshot WHERE snapshot_id = ANY (candidates)
           AND snapshot_id <> (SELECT max(newest.snapshot_id) FROM ducklake_snapshot AS newest)
           AND NOT EXISTS (
+            SELECT FROM duckmesh_pin AS pin
+            WHERE ducklake_snapshot.snapshot_id BETWEEN pin.first_snapshot AND pin.last_snapshot
+              AND \(PinSQL.isLive("pin", now: "instant")))
+          AND NOT EXISTS (
             SELECT FROM duckmesh_watermark AS mark
             WHERE mark.snapshot_id = ducklake_snapshot.snapshot_id AND NOT EXISTS (
               SELECT FROM duckmesh_watermark AS later
@@ -33,6 +39,7 @@ extension SQLFunction {
         -- The commit's own trace goes with it: nobody is in doubt about it any more.
         DELETE FROM ducklake_snapshot_changes WHERE snapshot_id = ANY (leaving);
         DELETE FROM duckmesh_commit WHERE snapshot_id = ANY (leaving);
+        DELETE FROM duckmesh_restore WHERE snapshot_id = ANY (leaving);
         SELECT array_agg(
           (SELECT min(next.snapshot_id) FROM ducklake_snapshot AS next
             WHERE next.snapshot_id > gone.snapshot_id) ORDER BY gone.snapshot_id)
@@ -72,10 +79,11 @@ extension SQLFunction {
         USING (snapshot_id))
     INSERT INTO duckmesh_ledger AS kept(tenant_id, table_id, snapshot_id, first_token, last_token,
       inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, replayed,
-      table_rows)
+      restored_rows, undone_rows, table_rows)
     SELECT tenant_id, table_id, successor, min(first_token),
       max(last_token) FILTER (WHERE age = 1), sum(inserted), sum(superseded), sum(no_operation),
-      sum(dead_lettered), sum(deleted), sum(removed_rows), sum(replayed),
+      sum(dead_lettered), sum(deleted), sum(removed_rows), sum(replayed), sum(restored_rows),
+      sum(undone_rows),
       max(table_rows) FILTER (WHERE age = 1)
     FROM placed GROUP BY tenant_id, table_id, successor
     ON CONFLICT (tenant_id, table_id, snapshot_id) DO UPDATE SET
@@ -86,7 +94,9 @@ extension SQLFunction {
       dead_lettered = kept.dead_lettered + excluded.dead_lettered,
       deleted = kept.deleted + excluded.deleted,
       removed_rows = kept.removed_rows + excluded.removed_rows,
-      replayed = kept.replayed + excluded.replayed;
+      replayed = kept.replayed + excluded.replayed,
+      restored_rows = kept.restored_rows + excluded.restored_rows,
+      undone_rows = kept.undone_rows + excluded.undone_rows;
     """
 
   /// Files that ended and that no snapshot lies in the life of any more. What is beyond the bound

@@ -126,13 +126,15 @@ extension SQLiteCatalog {
   package func scheduledFiles(
     before: Timestamp, limit: Int
   ) async throws(CatalogError) -> [ScheduledFile] {
-    try await read { (connection) throws(SQLiteError) in
+    let now = database.clock.wall()
+    return try await read { (connection) throws(SQLiteError) in
       let row = try connection.statement(
         """
         SELECT path, schedule_start FROM ducklake_files_scheduled_for_deletion
         WHERE schedule_start <= ? ORDER BY schedule_start LIMIT ?
         """
-      ).bind(before.catalogText, at: 1).bind(Int64(limit), at: 2)
+      ).bind(try Self.unheld(before, now: now, connection).catalogText, at: 1).bind(
+        Int64(limit), at: 2)
       var files: [ScheduledFile] = []
       while try row.step() {
         guard let time = Timestamp(parsing: row.text(1)) else { continue }
@@ -196,7 +198,7 @@ private struct SnapshotExpiry {
       guard connection.changes == 1 else { continue }
       leaving.append(id)
       // The commit's own trace goes with it: nobody is in doubt about it any more.
-      for table in ["ducklake_snapshot_changes", "duckmesh_commit"] {
+      for table in ["ducklake_snapshot_changes", "duckmesh_commit", "duckmesh_restore"] {
         try connection.prepare("DELETE FROM \(table) WHERE snapshot_id = ?")
           .bind(id.rawValue, at: 1).run()
       }
@@ -208,13 +210,17 @@ private struct SnapshotExpiry {
     return leaving.count
   }
 
-  /// The newest snapshot of all and each tenant's newest.
+  /// The newest snapshot of all, each tenant's newest, and what is pinned.
   private func protectedSnapshots() throws(SQLiteError) -> Set<Int64> {
-    let row = try connection.statement(
+    let row = try connection.prepare(
       """
       SELECT max(snapshot_id) FROM ducklake_snapshot
       UNION SELECT max(snapshot_id) FROM duckmesh_watermark GROUP BY tenant_id
-      """)
+      UNION SELECT s.snapshot_id FROM duckmesh_pin p JOIN ducklake_snapshot s
+        ON s.snapshot_id BETWEEN p.first_snapshot AND p.last_snapshot
+      WHERE \(PinSQL.isLive("p", now: "?1"))
+      """
+    ).bind(now.microseconds, at: 1)
     var ids: Set<Int64> = []
     while try row.step() { ids.insert(row.int64(0)) }
     return ids
@@ -243,16 +249,18 @@ private struct SnapshotExpiry {
       """
       INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
         inserted, superseded, no_operation, dead_lettered, table_rows, deleted, removed_rows,
-        replayed)
+        replayed, restored_rows, undone_rows)
       SELECT tenant_id, table_id, ?2, first_token, last_token, inserted, superseded, no_operation,
-        dead_lettered, table_rows, deleted, removed_rows, replayed
+        dead_lettered, table_rows, deleted, removed_rows, replayed, restored_rows, undone_rows
       FROM duckmesh_ledger WHERE snapshot_id = ?1
       ON CONFLICT DO UPDATE SET first_token = min(first_token, excluded.first_token),
         inserted = inserted + excluded.inserted, superseded = superseded + excluded.superseded,
         no_operation = no_operation + excluded.no_operation,
         dead_lettered = dead_lettered + excluded.dead_lettered,
         deleted = deleted + excluded.deleted, removed_rows = removed_rows + excluded.removed_rows,
-        replayed = replayed + excluded.replayed
+        replayed = replayed + excluded.replayed,
+        restored_rows = restored_rows + excluded.restored_rows,
+        undone_rows = undone_rows + excluded.undone_rows
       """
     ).bind(id.rawValue, at: 1).bind(successor, at: 2).run()
     try connection.statement("DELETE FROM duckmesh_ledger WHERE snapshot_id = ?")

@@ -3,7 +3,7 @@ import LakeTables
 extension Migration {
   /// Dead letters that are asked for again, and those that are none any more.
   static let deadLetterReplay = Migration(
-    version: 6, name: "dead letter replay", up: additions, down: removals)
+    version: 5, name: "dead letter replay", up: additions, down: removals)
 
   private static let additions = [
     // The number of the newest request, and whether it is still to be carried out.

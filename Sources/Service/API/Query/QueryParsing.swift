@@ -37,7 +37,7 @@ struct QueryParsing {
         rowLimit: UInt64(rowLimit ?? (isBuffered ? Int64(limits.rowLimit) : .max)),
         resultByteLimit: isBuffered ? UInt64(limits.bufferedResultBytes) : .max,
         timeZone: try fields.text("time_zone") ?? "UTC",
-        bigIntegersAsStrings: try bigIntegersAsStrings(request)),
+        bigIntegersAsStrings: try Self.bigIntegersAsStrings(request)),
       selector: try selector(fields),
       consistencyTimeoutMs: consistencyTimeout.map(Int.init) ?? limits.consistencyTimeoutMs,
       timeoutMs: timeout.map(Int.init) ?? limits.timeoutMs,
@@ -86,7 +86,7 @@ struct QueryParsing {
     return selectors.first ?? .latest
   }
 
-  private func bigIntegersAsStrings(_ request: HTTPRequest) throws(APIError) -> Bool {
+  static func bigIntegersAsStrings(_ request: HTTPRequest) throws(APIError) -> Bool {
     switch request.head.target.queryValue("big_ints") {
     case nil, "number": return false
     case "string": return true

@@ -4,8 +4,10 @@ import HTTPServer
 /// Every route of the API: one case each, held against `api/openapi.yaml` by a test.
 package enum Route: String, CaseIterable, Sendable {
   case health, ready, metrics, version, limits
-  case listTables, createTable, getTable, alterTable, deleteTable, listSchemas
+  case listTables, createTable, getTable, alterTable, deleteTable, listSchemas, tableChanges
   case ingest, query, uiSchema
+  // Before the route of one snapshot, whose id they would be taken for.
+  case pinSnapshot, unpinSnapshot, restoreSnapshot
   case listSnapshots, getSnapshot
   case lag, listDeadLetters, replayDeadLetters, discardDeadLetter
   case runCompaction, runRetention, runIntegrity
@@ -13,10 +15,10 @@ package enum Route: String, CaseIterable, Sendable {
   package var method: String {
     switch self {
     case .createTable, .ingest, .query, .replayDeadLetters, .runCompaction, .runRetention,
-      .runIntegrity:
+      .runIntegrity, .pinSnapshot, .restoreSnapshot:
       "POST"
     case .alterTable: "PATCH"
-    case .deleteTable, .discardDeadLetter: "DELETE"
+    case .deleteTable, .discardDeadLetter, .unpinSnapshot: "DELETE"
     default: "GET"
     }
   }
@@ -32,9 +34,13 @@ package enum Route: String, CaseIterable, Sendable {
     case .listTables, .createTable: "/v1/tables"
     case .getTable, .alterTable, .deleteTable: "/v1/tables/{table}"
     case .listSchemas: "/v1/tables/{table}/schemas"
+    case .tableChanges: "/v1/tables/{table}/changes"
     case .ingest: "/v1/ingest/{table}"
     case .query: "/v1/query"
     case .uiSchema: "/v1/ui/schema"
+    case .pinSnapshot: "/v1/snapshots/pin"
+    case .restoreSnapshot: "/v1/snapshots/restore"
+    case .unpinSnapshot: "/v1/snapshots/pin/{id}"
     case .listSnapshots: "/v1/snapshots"
     case .getSnapshot: "/v1/snapshots/{id}"
     case .lag: "/v1/lag"
@@ -63,10 +69,10 @@ package enum Route: String, CaseIterable, Sendable {
     case .listTables, .getTable, .listSchemas: .anyRole([.queryReader, .tableAdmin])
     case .createTable, .alterTable, .deleteTable: .anyRole([.tableAdmin])
     case .ingest: .anyRole([.ingestWriter])
-    case .query, .uiSchema: .anyRole([.queryReader])
+    case .query, .uiSchema, .tableChanges: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
     case .lag, .listDeadLetters, .replayDeadLetters, .discardDeadLetter, .runCompaction,
-      .runRetention, .runIntegrity:
+      .runRetention, .runIntegrity, .pinSnapshot, .unpinSnapshot, .restoreSnapshot:
       .anyRole([.opsAdmin])
     }
   }
@@ -77,16 +83,18 @@ package enum Route: String, CaseIterable, Sendable {
     case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
     case .listTables, .getTable, .listSchemas, .listSnapshots, .getSnapshot: [.api, .query]
     case .createTable, .alterTable, .deleteTable, .ingest, .lag, .listDeadLetters,
-      .replayDeadLetters, .discardDeadLetter:
+      .replayDeadLetters, .discardDeadLetter, .pinSnapshot, .unpinSnapshot:
       [.api]
-    case .query, .uiSchema: [.query]
-    case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
+    case .query, .uiSchema, .tableChanges: [.query]
+    case .runCompaction, .runRetention, .runIntegrity, .restoreSnapshot: [.maintenance]
     }
   }
 
   var takesJSONBody: Bool {
     switch self {
-    case .createTable, .alterTable, .ingest, .query, .replayDeadLetters: true
+    case .createTable, .alterTable, .ingest, .query, .replayDeadLetters, .pinSnapshot,
+      .restoreSnapshot:
+      true
     default: false
     }
   }
@@ -98,6 +106,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .listDeadLetters: ["limit", "page_token", "table", "reason", "token"]
     case .query: ["big_ints"]
     case .uiSchema: ["limit", "page_token", "sample_rows"]
+    case .tableChanges:
+      ["from_snapshot", "to_snapshot", "row_limit", "timeout_ms", "big_ints"]
     default: []
     }
   }
