@@ -45,8 +45,8 @@ package protocol PinCatalog: Sendable {
   /// - Returns: whether there was a pin.
   func unpin(_ snapshot: SnapshotID, tenant: TenantID) async throws(CatalogError) -> Bool
 
-  /// Keeps every snapshot of a range, and every file that maintenance takes out of the lake from now
-  /// on, until the lease ends or is given back.
+  /// Keeps every snapshot of a range, and every file that maintenance takes out of the lake from
+  /// now on, until the lease ends or is given back.
   ///
   /// - Parameter limit: of the tenant's holds that have not ended.
   /// - Returns: nil when it would be one too many.

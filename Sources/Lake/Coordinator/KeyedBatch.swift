@@ -32,8 +32,8 @@ struct WrittenDeletes: Sendable {
 ///
 /// Per key in token order: a key is live before an event if the batch's event before it was no
 /// delete or, for the first one, if the lake holds the key. An insert on a live key is refused
-/// where the table says so, and changes nothing. The last event that is not refused wins; the others are
-/// superseded. Whatever wins takes the lake's row of its key away.
+/// where the table says so, and changes nothing. The last event that is not refused wins; the
+/// others are superseded. Whatever wins takes the lake's row of its key away.
 ///
 /// Replayed dead letters come after their turn: an event whose key has a row or a deletion with a
 /// higher token is superseded before any of that.

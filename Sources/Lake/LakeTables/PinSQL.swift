@@ -1,7 +1,7 @@
 /// SQL about pins that both stores take as it is.
 package enum PinSQL {
-  /// Files that maintenance takes out of the lake so shortly before a hold begins are kept for it: a
-  /// transaction reads the clock before it commits.
+  /// Files that maintenance takes out of the lake so shortly before a hold begins are kept for it:
+  /// a transaction reads the clock before it commits.
   package static let holdMarginMicroseconds: Int64 = 60_000_000
 
   /// Whether the pin `alias` has not ended.

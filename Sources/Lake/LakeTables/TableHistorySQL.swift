@@ -16,9 +16,9 @@ package enum TableHistorySQL {
   /// its end. Without one its last files may be gone.
   ///
   /// What the table held changed last at the newest of: a commit of the ledger that inserted or
-  /// removed rows, or put rows back, and the end of a file before the drop, by which a rewrite shows. Expiry hands the
-  /// ledger's rows on to the next snapshot that stays, so they may say a later snapshot, but never
-  /// one after a snapshot that is kept and shows what they stand for.
+  /// removed rows, or put rows back, and the end of a file before the drop, by which a rewrite
+  /// shows. Expiry hands the ledger's rows on to the next snapshot that stays, so they may say a
+  /// later snapshot, but never one after a snapshot that is kept and shows what they stand for.
   package static let shownState = """
     SELECT 1 FROM ducklake_snapshot kept WHERE kept.snapshot_id < t.dropped_snapshot
       AND EXISTS (

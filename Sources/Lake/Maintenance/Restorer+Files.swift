@@ -102,7 +102,7 @@ extension Restorer {
     if case .outcomeUnknown = error { return try await resolve(commit, work) }
     try? await store.delete(work.keys)
     switch error {
-    case .filesChanged, .tablesChanged: return nil
+    case .filesChanged, .tablesChanged, .lettersChanged: return nil
     case .fenced: throw .busy
     case .storageFull: throw .environment(.storageFull)
     case .inconsistent(let reason), .unavailable(let reason), .outcomeUnknown(let reason):

@@ -297,8 +297,10 @@ extension ChangesSQL {
 
   /// The table's columns by field id, and what the lake keeps beside them in some files.
   private var fields: String {
-    let columns = zip(table.definition.schema.columns, table.columnIDs).map { column, id in
-      field(id, column.name, column.type.sqlName)
+    let columns = table.definition.schema.columns.enumerated().map { index, column in
+      field(
+        table.columnIDs[index], column.name, column.type.sqlName,
+        missing: table.initialDefaults[index])
     }
     let kept = [
       field(RelationSQL.snapshotFieldID, "_dl_snapshot", "BIGINT"),
@@ -307,7 +309,12 @@ extension ChangesSQL {
     return (columns + kept).joined(separator: ", ")
   }
 
-  private func field(_ id: Int64, _ name: String, _ type: String) -> String {
-    "\(id): {name: \(SQLText.literal(name)), type: \(SQLText.literal(type)), default_value: NULL}"
+  /// - Parameter missing: the value of rows that were written before the column was added.
+  private func field(
+    _ id: Int64, _ name: String, _ type: String, missing: ColumnDefault? = nil
+  ) -> String {
+    let value = missing.map { SQLText.literal($0.catalogText) } ?? "NULL"
+    return "\(id): {name: \(SQLText.literal(name)), type: \(SQLText.literal(type)), "
+      + "default_value: \(value)}"
   }
 }

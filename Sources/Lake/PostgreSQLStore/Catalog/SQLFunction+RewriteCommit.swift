@@ -2,8 +2,9 @@ extension SQLFunction {
   /// One rewrite: the inputs end, and the output takes their place from the snapshot of the commit
   /// on. What older snapshots show stays in the inputs.
   ///
-  /// `outcome` is `committed`, or says why nothing was changed: `fenced`, `changed` (an input or the
-  /// delete file over it is not as it was read), `schema` (the table's is another), `contended`.
+  /// `outcome` is `committed`, or says why nothing was changed: `fenced`, `changed` (an input or
+  /// the delete file over it is not as it was read), `schema` (the table's is another),
+  /// `contended`.
   static let commitRewrite = SQLFunction(
     "commit_rewrite",
     """

@@ -13,8 +13,8 @@ struct ChangesHandler: Sendable {
   {
     let started = services.clock.now
     guard let queries = services.queries else { throw .roleNotServed([.query]) }
-    let format = try QueryParsing.format(request)
-    let query = try query(request, format, table: context.parameters[0])
+    let form = try AnswerForm(request.headers)
+    let query = try query(request, form.format, table: context.parameters[0])
     let tenant = try await services.tenant(context, makes: false, missing: .tableNotFound)
     let target: QueryTarget
     do {
@@ -23,12 +23,11 @@ struct ChangesHandler: Sendable {
       throw APIError(error)
     }
     let run = QueryRunContext(
-      request: query, target: target, queries: queries, started: started, trace: context.trace,
-      services: services)
-    switch format {
+      request: query, form: form, target: target, queries: queries, started: started,
+      trace: context.trace, services: services)
+    switch form.format {
     case .jsonRows: return try await run.buffered()
-    case .ndjson: return try await run.streamed(contentType: "application/x-ndjson")
-    case .csv: return try await run.streamed(contentType: "text/csv; header=present")
+    case .ndjson, .csv, .arrow, .parquet: return try await run.streamed()
     }
   }
 

@@ -35,7 +35,8 @@ enum ChangesCommand {
     }
     let request = connection.request(
       "GET", path, accept: format.mediaType, timeoutMs: timeoutMs + 90_000)
-    try RowStream(console: invocation.console).pass(request, over: connection)
+    try RowStream(console: invocation.console, output: invocation.console.output)
+      .pass(request, over: connection)
     return .done
   }
 
