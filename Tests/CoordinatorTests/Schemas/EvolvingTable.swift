@@ -26,7 +26,9 @@ struct EvolvingTable {
   }
 
   /// The first version, and those that follow.
-  static func steps() throws -> [Step] {
+  static func steps() throws -> [Step] { try earlySteps() + lateSteps() }
+
+  private static func earlySteps() throws -> [Step] {
     [
       Step(
         columns: [
@@ -71,6 +73,11 @@ struct EvolvingTable {
           try column("small DOUBLE", "9"), try column("extra JSON"),
         ], renamed: ["key": "id", "note": "kind", "kind": "note"],
         payloads: [#"{"key":40,"note":"was kind","kind":"was note"}"#]),
+    ]
+  }
+
+  private static func lateSteps() throws -> [Step] {
+    [
       // Dropped.
       Step(
         columns: [
