@@ -157,8 +157,8 @@ import Testing
     let client = try ServerProcess.shared.newTenant()
     for path in [
       "/", "/v1", "/v1/", "/v1/tables/", "/v1/tables/a/b", "/v2/tables", "/v1/Tables",
-      "/v1/ui/schema", "/v1/tables/t/columns", "/v1/snapshots/pin/1", "/v1/admin/tenants",
-      "/v1/query/translate", "/v1/dead-letters/1",
+      "/v1/ui/tables", "/v1/tables/t/columns", "/v1/snapshots/pin/1/2", "/v1/admin/tenants",
+      "/v1/query/translate", "/v1/dead-letters/1/2",
     ] {
       try await client.get(path).expectError(404, "ROUTE_NOT_FOUND")
     }
