@@ -226,4 +226,9 @@ package protocol SnapshotCatalog: Sendable {
   func deadLetters(
     tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
   ) async throws(CatalogError) -> [DeadLetterRecord]
+
+  /// Dead letters of a run of tokens, in the order of tokens.
+  func deadLetters(
+    tenant: TenantID, from first: VisibilityToken, through last: VisibilityToken, limit: Int
+  ) async throws(CatalogError) -> [DeadLetterRecord]
 }

@@ -39,7 +39,7 @@ struct Flight: Sendable {
     }
     CrashPoint.afterClaim.reached()
     metrics.coordinator.claimBatchSize.observe(
-      plan.batches.reduce(0) { $0 + $1.events.count })
+      plan.batches.reduce(0) { $0 + $1.tokenCount })
     var work = FlightWork(plan: plan, suspects: suspects)
     var flight = FlightProtocol(
       fences: claims.map(\.fence),
@@ -112,6 +112,11 @@ struct Flight: Sendable {
       work.files.willStage(path)
       let table = byID[batch.table]
       let probe = work.suspects.contains(batch.tenant) ? crashGuard?.probe : nil
+      guard batch.uploads.isEmpty else {
+        work.tables[draft] = try await materialize(
+          batch, table: table, to: path, probing: probe, &work)
+        continue
+      }
       work.tables[draft] = try await materializers.run {
         (materializer) throws(EnvironmentFailure) in
         try materializer.materialize(batch, table: table, to: path, probing: probe)
@@ -119,28 +124,55 @@ struct Flight: Sendable {
     }
   }
 
-  /// Makes the staged files durable under their final names.
+  /// A batch with uploads: their files are taken as they are where that is possible.
+  private func materialize(
+    _ batch: TableBatch, table: TableRecord?, to path: String, probing probe: CrashProbe?,
+    _ work: inout FlightWork
+  ) async throws(EnvironmentFailure) -> MaterializedTable {
+    let store = store
+    // Named beforehand, so that a flight that fails finds all that it may have written.
+    let spares = batch.uploads.flatMap(\.batch.files).map { _ in store.stagingPath() }
+    for spare in spares { work.files.willStage(spare) }
+    return try await materializers.run { (materializer) throws(EnvironmentFailure) in
+      var result = try materializer.materialize(batch, table: table, to: path, probing: probe)
+      let unused = Lock(spares)
+      let paths = Materializer.UploadPaths(
+        source: { store.localPath(of: $0, in: $1) },
+        staging: { unused.withLock { $0.popLast() } ?? store.stagingPath() })
+      try materializer.add(batch.uploads, to: &result, paths: paths)
+      return result
+    }
+  }
+
+  /// Makes the staged files durable under their final names, and the uploads' files as well.
   private func put(
     _ drafts: [FlightProtocol.Draft], _ work: inout FlightWork
   ) async throws(EnvironmentFailure) {
-    let tables = work.tables
-    let staged = drafts.compactMap {
-      draft -> (draft: FlightProtocol.Draft, object: StagedObject)? in
-      guard let table = tables[draft], let file = table.file, let key = key(of: table) else {
-        return nil
+    var staged: [(draft: FlightProtocol.Draft, object: StagedObject)] = []
+    var adopted: [(draft: FlightProtocol.Draft, object: UploadedObject)] = []
+    for draft in drafts {
+      guard let table = work.tables[draft], let folder = table.table?.folder else { continue }
+      staged += table.stagedFiles.map { file in
+        let key = folder + name(of: file, epoch: table.batch.epoch)
+        return (draft, StagedObject(localPath: file.path, key: key))
       }
-      return (draft, StagedObject(localPath: file.path, key: key))
+      adopted += table.adopted.map { file in
+        let key = folder + file.name
+        return (draft, UploadedObject(upload: file.upload, name: file.file.name, key: key))
+      }
     }
-    guard !staged.isEmpty else { return }
-    work.files.willPut(staged)
+    guard !staged.isEmpty || !adopted.isEmpty else { return }
+    work.files.willPut(
+      staged.map { ($0.draft, $0.object.key) } + adopted.map { ($0.draft, $0.object.key) })
     do {
-      try await store.put(staged.map(\.object))
+      if !staged.isEmpty { try await store.put(staged.map(\.object)) }
+      if !adopted.isEmpty { try await store.adopt(adopted.map(\.object)) }
     } catch .storageFull {
       throw .storageFull
     } catch {
       throw .storage("\(error)")
     }
-    work.files.didPut(staged)
+    work.files.didPut(staged.map(\.object))
   }
 
   private func send(
@@ -169,11 +201,6 @@ struct Flight: Sendable {
     }
   }
 
-  private func key(of table: MaterializedTable) -> String? {
-    guard let file = table.file, let record = table.table else { return nil }
-    return record.folder + name(of: file, epoch: table.batch.epoch)
-  }
-
   /// The epoch in the name tells the collector of orphans whose file it was.
   private func name(of file: ParquetFile, epoch: LeaseEpoch) -> String {
     let staged = file.path.split(separator: "/").last.map(String.init) ?? file.path
@@ -189,12 +216,13 @@ struct Flight: Sendable {
         guard let record = table.table, !record.isDropped else { return nil }
         return (record.id, record.schemaVersion)
       },
-      files: tables.compactMap { table in
-        guard let file = table.file else { return nil }
-        return NewDataFile(
-          table: table.batch.table, name: name(of: file, epoch: table.batch.epoch),
-          recordCount: file.recordCount, byteCount: file.byteCount,
-          footerByteCount: file.footerByteCount, statistics: file.statistics)
+      files: tables.flatMap { table in
+        table.stagedFiles.map { file in
+          NewDataFile(
+            table: table.batch.table, name: name(of: file, epoch: table.batch.epoch),
+            recordCount: file.recordCount, byteCount: file.byteCount,
+            footerByteCount: file.footerByteCount, statistics: file.statistics)
+        } + table.adopted.map { $0.newDataFile(table.batch.table) }
       },
       ledger: tables.map {
         NewLedgerRow(tenant: $0.batch.tenant, table: $0.batch.table, counts: $0.counts)

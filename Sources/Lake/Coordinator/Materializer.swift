@@ -29,11 +29,22 @@ struct MaterializedTable: Sendable {
   let batch: TableBatch
   let table: TableRecord?
   let file: ParquetFile?
-  let deadLetters: [NewDeadLetter]
+  var deadLetters: [NewDeadLetter]
+  /// Files of uploads that the commit takes as they are.
+  var adopted: [AdoptedFile] = []
+  /// Files of uploads written anew, still in staging.
+  var rewritten: [ParquetFile] = []
+  /// Rows of uploads that came too late for their table.
+  var noOperation: Int64 = 0
+
+  /// The files that are put: one of events, and those written anew.
+  var stagedFiles: [ParquetFile] { (file.map { [$0] } ?? []) + rewritten }
 
   var counts: LedgerCounts {
     LedgerCounts(
-      inserted: file?.recordCount ?? 0, deadLettered: Int64(deadLetters.count))
+      inserted: stagedFiles.reduce(0) { $0 + $1.recordCount }
+        + adopted.reduce(0) { $0 + $1.file.recordCount },
+      noOperation: noOperation, deadLettered: Int64(deadLetters.count))
   }
 }
 
@@ -47,7 +58,7 @@ struct RefusedEvent: Sendable {
 ///
 /// Confined to one flight at a time: it holds one connection.
 final class Materializer: @unchecked Sendable {  // handed from flight to flight by the pool's lock
-  private let connection: DuckDBConnection
+  let connection: DuckDBConnection
   private let builder: DuckDBChunkBuilder
   private let poison: PoisonText?
 
@@ -135,7 +146,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     return (file, refused)
   }
 
-  private func letter(
+  func letter(
     _ event: PlannedEvent, _ batch: TableBatch, reason: String, message: String
   ) -> NewDeadLetter {
     NewDeadLetter(

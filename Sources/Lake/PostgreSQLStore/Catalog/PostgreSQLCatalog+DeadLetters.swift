@@ -17,14 +17,33 @@ extension PostgreSQLCatalog {
       .int64(tenant.rawValue), .int64(id ?? 0), .int64(Int64(limit)),
     ]
     if let tokens { values.append(.int64s(tokens.map(\.rawValue))) }
+    return try await deadLetters(
+      tenant: tenant, values, filter: tokens == nil ? "" : "AND d.token = ANY ($4)",
+      order: "d.dead_letter_id")
+  }
+
+  package func deadLetters(
+    tenant: TenantID, from first: VisibilityToken, through last: VisibilityToken, limit: Int
+  ) async throws(CatalogError) -> [DeadLetterRecord] {
+    try await deadLetters(
+      tenant: tenant,
+      [
+        .int64(tenant.rawValue), .int64(0), .int64(Int64(limit)), .int64(first.rawValue),
+        .int64(last.rawValue),
+      ], filter: "AND d.token BETWEEN $4 AND $5", order: "d.token")
+  }
+
+  private func deadLetters(
+    tenant: TenantID, _ values: [PostgreSQLValue], filter: String, order: String
+  ) async throws(CatalogError) -> [DeadLetterRecord] {
     let rows = try await call(
       """
       SELECT d.dead_letter_id, d.table_id, t.table_name, d.token, d.reason, d.message,
         d.idempotency_key, d.payload, d.created_at
       FROM duckmesh_dead_letter d JOIN duckmesh_table t USING (table_id)
       WHERE d.tenant_id = $1 AND d.dead_letter_id > $2
-        \(tokens == nil ? "" : "AND d.token = ANY ($4)")
-      ORDER BY d.dead_letter_id LIMIT $3
+        \(filter)
+      ORDER BY \(order) LIMIT $3
       """,
       values)
     return (0..<rows.count).map { row in

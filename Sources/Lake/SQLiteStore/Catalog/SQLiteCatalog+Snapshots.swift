@@ -195,19 +195,34 @@ extension SQLiteCatalog {
   package func deadLetters(
     tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
   ) async throws(CatalogError) -> [DeadLetterRecord] {
+    // Numbers only: a list of them is safe to write into the text.
+    let filter =
+      tokens.map { list in
+        "AND d.token IN (\(list.map { String($0.rawValue) }.joined(separator: ",")))"
+      } ?? ""
+    return try await deadLetters(
+      tenant: tenant, filter: filter, order: "d.dead_letter_id", after: id, limit: limit)
+  }
+
+  package func deadLetters(
+    tenant: TenantID, from first: VisibilityToken, through last: VisibilityToken, limit: Int
+  ) async throws(CatalogError) -> [DeadLetterRecord] {
+    try await deadLetters(
+      tenant: tenant, filter: "AND d.token BETWEEN \(first.rawValue) AND \(last.rawValue)",
+      order: "d.token", after: nil, limit: limit)
+  }
+
+  private func deadLetters(
+    tenant: TenantID, filter: String, order: String, after id: Int64?, limit: Int
+  ) async throws(CatalogError) -> [DeadLetterRecord] {
     try await read { (connection) throws(SQLiteError) in
-      // Numbers only: a list of them is safe to write into the text.
-      let filter =
-        tokens.map { list in
-          "AND d.token IN (\(list.map { String($0.rawValue) }.joined(separator: ",")))"
-        } ?? ""
       let row = try connection.prepare(
         """
         SELECT d.dead_letter_id, d.table_id, t.table_name, d.token, d.reason, d.message,
           d.idempotency_key, d.payload, d.created_at
         FROM duckmesh_dead_letter d JOIN duckmesh_table t USING (table_id)
         WHERE d.tenant_id = ?1 AND d.dead_letter_id > ?2 \(filter)
-        ORDER BY d.dead_letter_id LIMIT ?3
+        ORDER BY \(order) LIMIT ?3
         """
       ).bind(tenant.rawValue, at: 1).bind(id ?? 0, at: 2).bind(Int64(limit), at: 3)
       var letters: [DeadLetterRecord] = []

@@ -18,13 +18,15 @@ struct IngestHandler: Sendable {
 
   init(services: APIServices) {
     self.services = services
-    let limits = services.limits.request
-    parser = IngestParser(
-      limits: IngestLimits(
-        records: limits.records, keyBytes: limits.idempotencyKeyBytes,
-        listedViolations: limits.listedViolations,
-        visibilityTimeoutMs: limits.maximumVisibilityTimeoutMs,
-        json: JSONLimits(depth: limits.nestingDepth)))
+    parser = IngestParser(limits: Self.edgeLimits(services.limits.request))
+  }
+
+  static func edgeLimits(_ limits: Limits.Request) -> IngestLimits {
+    IngestLimits(
+      records: limits.records, keyBytes: limits.idempotencyKeyBytes,
+      listedViolations: limits.listedViolations,
+      visibilityTimeoutMs: limits.maximumVisibilityTimeoutMs,
+      json: JSONLimits(depth: limits.nestingDepth))
   }
 
   func handle(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
@@ -90,7 +92,7 @@ struct IngestHandler: Sendable {
     if parsed.violationCount > 0, parsed.onError == .reject {
       try await refuseViolations(parsed)
     }
-    try admit(parsed.records.count, tenant: tenant.id)
+    try Self.admit(parsed.records.count, tenant: tenant.id, services)
     let submission = Submission(
       tenant: tenant.id,
       request: PublishRequest(
@@ -107,7 +109,9 @@ struct IngestHandler: Sendable {
     }
   }
 
-  private func admit(_ count: Int, tenant: TenantID) throws(APIError) {
+  static func admit(
+    _ count: Int, tenant: TenantID, _ services: APIServices
+  ) throws(APIError) {
     guard
       case .refused(let isTenantsOwn, let seconds) = services.pending.admit(tenant: tenant, count)
     else { return }
