@@ -3,11 +3,13 @@ import Foundation
 import Glibc
 import Model
 
-/// Turns a client's Parquet file into rows of a table, in the child.
+/// Turns a client's Parquet file or Arrow stream into rows of a table, in the child.
 ///
 /// A column must be of the table's type, or of one of which every value is a value of the table's
 /// type; values that a JSON request could not bring in are refused here as well.
 struct FileConversion {
+  private static let arrowTable = "arrow_rows"
+
   let request: StagingRequest
   let engine: DuckDBInstance
 
@@ -16,13 +18,12 @@ struct FileConversion {
     let source: String
     let found: [(name: String, type: String)]
     do {
-      source = try relation(on: connection)
-      found = try connection.query("DESCRIBE SELECT * FROM \(source)").rows.compactMap { row in
-        row[0].string.flatMap { name in row[1].string.map { (name: name, type: $0) } }
-      }
+      (source, found) = try relation(on: connection)
     } catch let error as DuckDBError {
       guard Self.isErrorOfTheData(error) else { throw error }
       return StagingReply(unreadable: "the file cannot be read as \(request.format.rawValue)")
+    } catch let error as ArrowStreamError {
+      return StagingReply(unreadable: "the Arrow stream cannot be read: \(error.explanation)")
     }
     let plan = ConversionPlan(request.columns, found: found)
     guard plan.violations.isEmpty else { return StagingReply(violations: plan.violations) }
@@ -48,10 +49,21 @@ struct FileConversion {
     return StagingReply(files: [StagingReply.File(file, name: name)])
   }
 
-  /// SQL of the rows as they came.
-  private func relation(on connection: DuckDBConnection) throws -> String {
+  /// SQL of the rows as they came, and their columns.
+  private func relation(
+    on connection: DuckDBConnection
+  ) throws -> (source: String, columns: [(name: String, type: String)]) {
     let path = "\(request.folder)/\(StagingProcess.bodyName)"
-    return "read_parquet(\(SQLText.literal(path)))"
+    if request.format == .arrow {
+      let stream = try ArrowStream(path: path)
+      try stream.load(into: Self.arrowTable, on: connection)
+      return (Self.arrowTable, stream.fields.map { ($0.name, $0.sqlType) })
+    }
+    let source = "read_parquet(\(SQLText.literal(path)))"
+    let columns = try connection.query("DESCRIBE SELECT * FROM \(source)").rows.compactMap { row in
+      row[0].string.flatMap { name in row[1].string.map { (name: name, type: $0) } }
+    }
+    return (source, columns)
   }
 
   private static func isErrorOfTheData(_ error: DuckDBError) -> Bool {

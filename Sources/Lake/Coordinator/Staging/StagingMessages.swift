@@ -9,6 +9,8 @@ package enum StagedFormat: String, Codable, Sendable {
   case payloads
   /// A Parquet file in the child's folder.
   case parquet
+  /// An Arrow IPC stream in the child's folder.
+  case arrow
 }
 
 /// How much of a staging child's confinement must stand.

@@ -60,7 +60,7 @@ struct StagingWorker {
     do {
       switch request.format {
       case .payloads: return try stagePayloads()
-      case .parquet:
+      case .parquet, .arrow:
         try awaitFinish()
         return try FileConversion(request: request, engine: engine).run()
       }

@@ -295,7 +295,7 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
     case .spooling(let descriptor):
       close(descriptor)
       sink = .none
-      let process = try start(.parquet, in: folder ?? "")
+      let process = try start(format == .parquet ? .parquet : .arrow, in: folder ?? "")
       sink = .staging(process)
       return try files(of: process)
     }

@@ -7,6 +7,7 @@ enum BatchFormat: String, CaseIterable, Sendable {
   case ndjson = "application/x-ndjson"
   case csv = "text/csv"
   case parquet = "application/vnd.apache.parquet"
+  case arrow = "application/vnd.apache.arrow.stream"
 
   /// The format that a media type names, whatever its parameters.
   init?(mediaType: String) {
@@ -19,7 +20,7 @@ enum BatchFormat: String, CaseIterable, Sendable {
     switch self {
     case .ndjson: .ndjson
     case .csv: .csv
-    case .parquet: nil
+    case .parquet, .arrow: nil
     }
   }
 }
