@@ -154,7 +154,7 @@ let package = Package(
     tests("DuckDBTests", ["DuckDB", "Rendering"]),
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
-    tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),
+    tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest", "Zstd"]),
     tests("ConsistencyTests", ["Consistency", "Model"]),
     tests("SimulationTests", ["Consistency", "Model"]),
     tests(
