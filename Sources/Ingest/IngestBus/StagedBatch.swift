@@ -66,6 +66,9 @@ package struct StagedBatch: Sendable, Equatable {
     }
   }
 
+  /// No sum of a few of them overflows.
+  static let mostRecords: Int64 = 1 << 48
+
   package var table: TableID
   /// The version of the table under which the files were written.
   package var schemaVersion: Int64
@@ -141,7 +144,7 @@ extension StagedBatch {
     guard let rejectedCount = reader.number() else { return nil }
     var previous = -1
     for _ in 0..<rejectedCount {
-      guard let position = reader.number(), position <= UInt64(Int32.max),
+      guard let position = reader.number(), position <= UInt64(Self.mostRecords),
         Int(position) > previous, let reason = reader.text(), let message = reader.text(),
         let payload = reader.counted()
       else { return nil }
@@ -156,7 +159,7 @@ extension StagedBatch {
 extension StagedBatch.File {
   init?(_ reader: inout ByteReader) {
     guard let name = reader.text(), let recordCount = reader.signed(), recordCount >= 0,
-      recordCount <= Int64(Int32.max), let byteCount = reader.signed(), byteCount >= 0,
+      recordCount <= StagedBatch.mostRecords, let byteCount = reader.signed(), byteCount >= 0,
       let footerByteCount = reader.signed(), let columnCount = reader.number()
     else { return nil }
     self.init(

@@ -159,7 +159,7 @@ extension Setting {
       "DUCKMESH_MAX_BATCH_BODY_BYTES", \.batch.bodyBytes, 1_024...(1 << 40),
       "Bytes of a batch's body (NDJSON, CSV, Parquet, Arrow), decompressed or not."),
     bytes(
-      "DUCKMESH_MAX_BATCH_RECORD_BYTES", \.batch.recordBytes, 1_024...(1 << 30),
+      "DUCKMESH_MAX_BATCH_RECORD_BYTES", \.batch.recordBytes, 1_024...(256 << 20),
       "Bytes of one line of NDJSON or one record of CSV."),
     count(
       "DUCKMESH_MAX_BATCHES_READ", \.batch.readAtOnce, 1...4_096,

@@ -8,6 +8,7 @@ import Model
 /// A column must be of the table's type, or of one of which every value is a value of the table's
 /// type; values that a JSON request could not bring in are refused here as well.
 struct FileConversion {
+  private static let mostRows: Int64 = 1_000_000_000
   private static let arrowTable = "arrow_rows"
 
   let request: StagingRequest
@@ -27,6 +28,11 @@ struct FileConversion {
     }
     let plan = ConversionPlan(request.columns, found: found)
     guard plan.violations.isEmpty else { return StagingReply(violations: plan.violations) }
+    // Rows cost nothing in a file that repeats them, and much where they are written.
+    let count = try connection.query("SELECT count(*) FROM \(source)").rows.first?[0].int64 ?? 0
+    guard count <= Self.mostRows else {
+      return StagingReply(unreadable: "the file has more than \(Self.mostRows) rows")
+    }
     let name = "0.parquet"
     let file: ParquetFile
     do {

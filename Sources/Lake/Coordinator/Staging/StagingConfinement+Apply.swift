@@ -9,6 +9,8 @@ extension StagingConfinement {
   /// Stack and allocator arena of a thread, as address space.
   private static let bytesPerThread: UInt64 = 80 << 20
   private static let openFiles: UInt64 = 64
+  /// A small file can unfold to a very large one.
+  private static let fileBytes: UInt64 = 32 << 30
 
   /// Gives up all but one folder and the socket; on the process's only thread.
   ///
@@ -16,6 +18,8 @@ extension StagingConfinement {
   func apply(folder: String, memoryBytes: Int, threads: Int) throws {
     try Sandbox.set(.core, to: 0)
     try Sandbox.set(.openFiles, to: Self.openFiles)
+    Sandbox.ignoreFileSizeSignal()
+    try Sandbox.set(.fileSize, to: Self.fileBytes)
     try Sandbox.set(
       .addressSpace,
       to: Self.addressSpaceBytes() + UInt64(memoryBytes) + Self.uncountedBytes

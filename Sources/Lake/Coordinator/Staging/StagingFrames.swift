@@ -22,7 +22,8 @@ struct StagingSocket: Sendable {
     case reply
   }
 
-  private static let maximumBodyBytes = 64 << 20
+  /// Several times the largest record that a setting allows.
+  private static let maximumBodyBytes = 1 << 30
   private static let headerBytes = 5
 
   let descriptor: Int32

@@ -118,13 +118,21 @@ package final class StagingProcess: Sendable {
 
   /// Payloads that the edge has checked, in order after those before.
   package func send(_ payloads: [[UInt8]]) throws(StagingError) {
-    guard !payloads.isEmpty else { return }
     var body: [UInt8] = []
-    body.reserveCapacity(payloads.reduce(0) { $0 + $1.count + 4 })
     for payload in payloads {
       withUnsafeBytes(of: UInt32(payload.count).littleEndian) { body.append(contentsOf: $0) }
       body.append(contentsOf: payload)
+      if body.count >= Self.frameBytes {
+        try send(frame: body)
+        body.removeAll(keepingCapacity: true)
+      }
     }
+    if !body.isEmpty { try send(frame: body) }
+  }
+
+  private static let frameBytes = 4 << 20
+
+  private func send(frame body: [UInt8]) throws(StagingError) {
     do throws(StagingSocketError) {
       // A child that has failed says so and reads on; there is no use in sending it the rest.
       if socket.hasNews { throw StagingSocketError.closed }
