@@ -79,7 +79,7 @@ import Testing
   @Test func aReaderThatFallsBehindHoldsTheClientBack() async throws {
     let total = 64 << 20
     let isOpen = Mutex(false)
-    let sent = Atomic<Int>(0)
+    let sent = Counter()
     let hooks = hooks { request in
       while !isOpen.withLock({ $0 }) { await Task.yield() }
       return await Self.summing(request)
@@ -92,14 +92,14 @@ import Testing
         let piece = [UInt8](repeating: 5, count: 1 << 16)
         for _ in 0..<(total / piece.count) {
           client.send(piece)
-          sent.add(piece.count, ordering: .relaxed)
+          sent.add(piece.count)
         }
         return try client.readAnswer().text
       }
       // The client's writes stop when the buffers of both systems and ours are full.
       var before = -1
-      while before != sent.load(ordering: .relaxed) || before < 1 << 20 {
-        before = sent.load(ordering: .relaxed)
+      while before != sent.value || before < 1 << 20 {
+        before = sent.value
         try await Task.sleep(for: .milliseconds(100))
       }
       #expect(before < total)
@@ -177,9 +177,9 @@ import Testing
   }
 
   @Test func aServerThatStopsEndsReadersWhoseClientsStillSend() async throws {
-    let started = Atomic<Bool>(false)
+    let started = Counter()
     let hooks = hooks { request in
-      started.store(true, ordering: .relaxed)
+      started.add(1)
       return await Self.summing(request)
     }
     try await withServer(hooks) { server in
@@ -187,10 +187,17 @@ import Testing
       try await onThread {
         let client = try RawClient(port: port)
         client.send(Self.head(1 << 20))
-        while !started.load(ordering: .relaxed) { usleep(1_000) }
+        while started.value == 0 { usleep(1_000) }
         // Held open while the server stops, which `withServer` does and looks at.
         _ = Unmanaged.passRetained(client)
       }
     }
   }
+}
+
+/// A number that several threads add to.
+private final class Counter: Sendable {
+  private let count = Atomic<Int>(0)
+  var value: Int { count.load(ordering: .relaxed) }
+  func add(_ more: Int) { count.add(more, ordering: .relaxed) }
 }

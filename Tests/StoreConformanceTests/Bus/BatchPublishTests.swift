@@ -35,7 +35,7 @@ import Testing
         try await lab.publish(lab.batch(table, "k", rows: 4, schemaVersion: 9)) == .duplicate(1, 4))
       #expect(
         try await lab.publish(lab.batch(table, "new", schemaVersion: 9)) == .schemaChanged)
-      let standing = try await lab.bus.standing(of: batch.key, producer: nil)
+      let standing = try await lab.batches.standing(of: batch.key, producer: nil)
       #expect(standing.receipt == BatchReceipt(firstToken: VisibilityToken(1), count: 4))
       #expect(standing.content == 1)
       _ = try await lab.catalog.dropTable(named: "events", tenant: table.tenant)
@@ -71,7 +71,7 @@ import Testing
       #expect(
         try await lab.publish(lab.batch(table, "q", rows: 1, producer: (0, 4)))
           == .producerGap(expected: 6))
-      let standing = try await lab.bus.standing(of: other.key, producer: other.producer?.id)
+      let standing = try await lab.batches.standing(of: other.key, producer: other.producer?.id)
       #expect(standing.producer == ProducerState(epoch: 0, sequence: 5))
       #expect(try await lab.catalog.violations().isEmpty)
     }
@@ -147,13 +147,13 @@ import Testing
     try await withLab(kind) { lab in
       let table = try await lab.makeTable(of: "acme")
       let upload = UploadID.random()
-      try await lab.bus.beginUpload(upload, tenant: table.tenant, leaseMs: 60_000)
+      try await lab.batches.beginUpload(upload, tenant: table.tenant, leaseMs: 60_000)
       let batch = lab.batch(table, "k", rows: 7, upload: upload)
       #expect(try await lab.publish(batch) == .accepted(1, 7))
       #expect(try await lab.publish(batch) == .duplicate(1, 7))
-      #expect(try await !lab.bus.abandonUpload(upload))
+      #expect(try await !lab.batches.abandonUpload(upload))
       lab.clock.advanceLease(milliseconds: 120_000)
-      #expect(try await lab.bus.collectableUploads(settledSeconds: 0, limit: 10).isEmpty)
+      #expect(try await lab.batches.collectableUploads(settledSeconds: 0, limit: 10).isEmpty)
       let claims = try await lab.claim(OwnerID("owner"), [table.tenant])
       #expect(claims.first?.to == VisibilityToken(7))
       guard
@@ -165,7 +165,7 @@ import Testing
         return
       }
       #expect(staged.upload == upload)
-      try await lab.catalog.commit(
+      _ = try await lab.catalog.commit(
         EventCommit(
           id: .random(), owner: OwnerID("owner"), fences: claims.map(\.fence),
           tables: [(table.id, 1)], files: [lab.write(Array(1...7), of: table.id)],
@@ -174,12 +174,12 @@ import Testing
               tenant: table.tenant, table: table.id, counts: LedgerCounts(inserted: 7))
           ], deadLetters: []))
       // A catalog from before the commit may yet be restored.
-      #expect(try await lab.bus.collectableUploads(settledSeconds: 60, limit: 10).isEmpty)
+      #expect(try await lab.batches.collectableUploads(settledSeconds: 60, limit: 10).isEmpty)
       lab.clock.advanceWall(milliseconds: 61_000)
-      #expect(try await lab.bus.collectableUploads(settledSeconds: 60, limit: 10) == [upload])
-      try await lab.bus.forgetUploads([upload])
-      #expect(try await lab.bus.collectableUploads(settledSeconds: 60, limit: 10).isEmpty)
-      #expect(try await lab.bus.unknownUploads(among: [upload]) == [upload])
+      #expect(try await lab.batches.collectableUploads(settledSeconds: 60, limit: 10) == [upload])
+      try await lab.batches.forgetUploads([upload])
+      #expect(try await lab.batches.collectableUploads(settledSeconds: 60, limit: 10).isEmpty)
+      #expect(try await lab.batches.unknownUploads(among: [upload]) == [upload])
       #expect(try await lab.catalog.violations().isEmpty)
     }
   }
@@ -189,23 +189,23 @@ import Testing
     try await withLab(kind) { lab in
       let table = try await lab.makeTable(of: "acme")
       let (late, left, unknown) = (UploadID.random(), UploadID.random(), UploadID.random())
-      try await lab.bus.beginUpload(late, tenant: table.tenant, leaseMs: 1_000)
-      try await lab.bus.beginUpload(left, tenant: table.tenant, leaseMs: 60_000)
-      #expect(try await lab.bus.unknownUploads(among: [late, left, unknown]) == [unknown])
-      #expect(try await lab.bus.abandonUpload(left))
-      #expect(try await lab.bus.abandonUpload(left))
-      #expect(try await !lab.bus.abandonUpload(unknown))
+      try await lab.batches.beginUpload(late, tenant: table.tenant, leaseMs: 1_000)
+      try await lab.batches.beginUpload(left, tenant: table.tenant, leaseMs: 60_000)
+      #expect(try await lab.batches.unknownUploads(among: [late, left, unknown]) == [unknown])
+      #expect(try await lab.batches.abandonUpload(left))
+      #expect(try await lab.batches.abandonUpload(left))
+      #expect(try await !lab.batches.abandonUpload(unknown))
       lab.clock.advanceLease(milliseconds: 1_000)
       for upload in [late, left, unknown] {
         #expect(try await lab.publish(lab.batch(table, "k", upload: upload)) == .uploadExpired)
       }
       // Nothing was taken by the refusals.
       #expect(try await lab.publish(lab.batch(table, "k", rows: 1)) == .accepted(1, 1))
-      let collected = try await lab.bus.collectableUploads(settledSeconds: 600, limit: 10)
+      let collected = try await lab.batches.collectableUploads(settledSeconds: 600, limit: 10)
       #expect(Set(collected) == [late, left])
-      #expect(try await lab.bus.collectableUploads(settledSeconds: 600, limit: 1).count == 1)
-      try await lab.bus.forgetUploads(collected)
-      #expect(try await lab.bus.collectableUploads(settledSeconds: 600, limit: 10).isEmpty)
+      #expect(try await lab.batches.collectableUploads(settledSeconds: 600, limit: 1).count == 1)
+      try await lab.batches.forgetUploads(collected)
+      #expect(try await lab.batches.collectableUploads(settledSeconds: 600, limit: 10).isEmpty)
     }
   }
 
@@ -216,9 +216,9 @@ import Testing
       let table = try await lab.makeTable(of: "acme")
       for round in 0..<20 {
         let upload = UploadID.random()
-        try await lab.bus.beginUpload(upload, tenant: table.tenant, leaseMs: 60_000)
+        try await lab.batches.beginUpload(upload, tenant: table.tenant, leaseMs: 60_000)
         async let publishing = lab.publish(lab.batch(table, "k\(round)", upload: upload))
-        async let leaving = lab.bus.abandonUpload(upload)
+        async let leaving = lab.batches.abandonUpload(upload)
         let (outcome, isAbandoned) = try await (publishing, leaving)
         switch outcome {
         case .accepted: #expect(!isAbandoned)

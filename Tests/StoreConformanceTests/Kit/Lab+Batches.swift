@@ -2,8 +2,14 @@ import Catalog
 import Consistency
 import IngestBus
 import Model
+import Testing
 
 extension Lab {
+  /// The bus as batches meet it.
+  var batches: any BatchBus {
+    get throws { try #require(bus as? any BatchBus) }
+  }
+
   /// A batch of as many rows under one key.
   func batch(
     _ table: TableRecord, _ key: String, rows: Int = 3, content: Int64 = 1,
@@ -43,7 +49,7 @@ extension Lab {
   }
 
   func publish(_ batch: BatchPublish) async throws -> BatchOutcome {
-    try await bus.publish(batch)
+    try await batches.publish(batch)
   }
 }
 

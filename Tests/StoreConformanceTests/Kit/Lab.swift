@@ -9,7 +9,7 @@ import SQLiteStore
 final class Lab: Sendable {
   let backend: any StoreBackend
   let clock: TestClock
-  let bus: any IngestBus & BatchBus
+  let bus: any IngestBus
   let catalog: any Catalog
   let lake: TokenLake
 

@@ -6,7 +6,7 @@ import Testing
 
 /// A bus and a catalog over one database.
 struct OpenStore: Sendable {
-  let bus: any IngestBus & BatchBus
+  let bus: any IngestBus
   let catalog: any Catalog
 }
 
