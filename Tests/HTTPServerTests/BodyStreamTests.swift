@@ -128,7 +128,7 @@ import Testing
       let port = server.port
       let statuses = try await onThread {
         let announced = try RawClient(port: port)
-        announced.send(Self.head(10_001))
+        announced.send(Self.head(1 << 20))
         let chunked = try RawClient(port: port)
         chunked.send("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in 0..<20 {

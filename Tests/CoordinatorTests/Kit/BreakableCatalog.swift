@@ -161,6 +161,12 @@ extension BreakableCatalog: SnapshotCatalog {
   ) async throws(CatalogError) -> [DeadLetterRecord] {
     try await inner.deadLetters(tenant: tenant, tokens: tokens, after: id, limit: limit)
   }
+
+  func deadLetters(
+    tenant: TenantID, from first: VisibilityToken, through last: VisibilityToken, limit: Int
+  ) async throws(CatalogError) -> [DeadLetterRecord] {
+    try await inner.deadLetters(tenant: tenant, from: first, through: last, limit: limit)
+  }
 }
 
 extension BreakableCatalog: MaintenanceCatalog {
