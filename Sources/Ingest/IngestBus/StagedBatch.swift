@@ -2,9 +2,9 @@ import Model
 
 /// A batch of events whose rows stand in files of an upload already.
 ///
-/// Position i of the batch, from 0, has the token `first + i`. The rows of the files, one file after
-/// the other, are the positions that are not rejected, in order: so a table that needs to know which
-/// row has which token can tell.
+/// Position i of the batch, from 0, has the token `first + i`. The rows of the files, one file
+/// after the other, are the positions that are not rejected, in order: so a table that needs to
+/// know which row has which token can tell.
 package struct StagedBatch: Sendable, Equatable {
   /// What is known of one column of a file; as the catalog has it.
   package struct Column: Sendable, Equatable {

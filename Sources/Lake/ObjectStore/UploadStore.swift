@@ -24,11 +24,11 @@ package struct StoredUpload: Sendable, Equatable {
   }
 }
 
-/// Where the files of uploads are before a commit names them: beside the lake's objects, never among
-/// them, and in reach of every process that commits.
+/// Where the files of uploads are before a commit names them: beside the lake's objects, never
+/// among them, and in reach of every process that commits.
 ///
-/// The lake's folder takes a file only when it is about to be named: whoever else cleans that folder
-/// takes away what the catalog does not know.
+/// The lake's folder takes a file only when it is about to be named: whoever else cleans that
+/// folder takes away what the catalog does not know.
 package protocol UploadStore: Sendable {
   /// Makes a folder of this process for files that are being written. Blocks.
   ///

@@ -15,7 +15,8 @@ package struct APIServices: Sendable {
   let configuration: ServerConfiguration
   let catalog: any Catalog
   let bus: any IngestBus
-  /// Nil in a process without the role `api`, as the next one is; so are those behind without theirs.
+  /// Nil in a process without the role `api`, as the next one is; so are those behind without
+  /// theirs.
   let publisher: Publisher?
   let batches: BatchIngest?
   let coordinator: Coordinator?

@@ -20,8 +20,8 @@ package struct DuckDBArrowField: Sendable, Equatable {
 
 /// The values of one Arrow column: places in memory that the caller keeps.
 ///
-/// Buffers are those that the format asks for, in its order; a validity buffer that is nil says that
-/// no value is null.
+/// Buffers are those that the format asks for, in its order; a validity buffer that is nil says
+/// that no value is null.
 package struct DuckDBArrowColumn {
   package var length: Int
   package var nullCount: Int

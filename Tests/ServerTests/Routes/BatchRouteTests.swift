@@ -289,9 +289,9 @@ import Testing
       .expectError(400, "INVALID_BODY")
     for (name, type) in [("all.parquet", APIClient.parquet), ("all.arrow", APIClient.arrow)] {
       let whole = try bodies.bytes(name)
-      try await client.batch("t", "no such file", key: "x", type: type)
+      try await client.batch("t", "no such file", key: name, type: type)
         .expectError(400, "INVALID_BODY")
-      try await client.batch("t", Array(whole.dropLast(whole.count / 2)), key: "x", type: type)
+      try await client.batch("t", Array(whole.dropLast(whole.count / 2)), key: name, type: type)
         .expectError(400, "INVALID_BODY")
       var random = SeededGenerator(seed: 4)
       for _ in 0..<15 {
@@ -300,7 +300,7 @@ import Testing
           let place = Int.random(in: 0..<min(damaged.count, 10_000), using: &random)
           damaged[place] = UInt8.random(in: 0...255, using: &random)
         }
-        let reply = try await client.batch("t", damaged, key: "x", type: type)
+        let reply = try await client.batch("t", damaged, key: "damaged \(name)", type: type)
         // A damaged value may be a good one of its type; the server is there whatever comes.
         #expect([200, 400, 409].contains(reply.status), "\(reply.text)")
       }

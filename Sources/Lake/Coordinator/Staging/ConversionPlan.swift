@@ -3,8 +3,8 @@ import Model
 /// How the columns of a client's file become the columns of a table, or why they do not.
 ///
 /// Allowed is the same type, and one of which every value is a value of the column's type. Where
-/// that depends on the value (nanoseconds that are whole microseconds, years, U+0000 in a text) each
-/// value is looked at.
+/// that depends on the value (nanoseconds that are whole microseconds, years, U+0000 in a text)
+/// each value is looked at.
 struct ConversionPlan {
   private(set) var violations: [StagedFileViolation] = []
   /// A SELECT list in the order of the table's columns.

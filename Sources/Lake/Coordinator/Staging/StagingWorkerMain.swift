@@ -6,7 +6,8 @@ import Model
 import Runtime
 import Sandbox
 
-/// The whole life of a staging child: reads from descriptor 3, writes into its folder, replies, ends.
+/// The whole life of a staging child: reads from descriptor 3, writes into its folder, replies,
+/// ends.
 package func stagingWorkerMain() -> Never {
   let socket = StagingSocket(descriptor: 3)
   do {

@@ -11,8 +11,8 @@ import Runtime
 
 /// `POST /v1/ingest/{table}` with a batch: a body of records under one key.
 ///
-/// The body is read as it arrives. What it comes to is published in one transaction: as records in a
-/// segment, or as files of an upload that a segment refers to.
+/// The body is read as it arrives. What it comes to is published in one transaction: as records in
+/// a segment, or as files of an upload that a segment refers to.
 struct BatchHandler: Sendable {
   let services: APIServices
 
