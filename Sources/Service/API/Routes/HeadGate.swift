@@ -66,7 +66,7 @@ struct HeadGate: Sendable {
       match.route == .ingest
       ? head.headers["Content-Type"].flatMap(BatchFormat.init(mediaType:)) : nil
     let parameters = format == nil ? match.route.queryParameters : BatchRequest.parameters
-    try checkParameters(parameters, head)
+    try checkParameters(parameters, head, isJSONIngest: match.route == .ingest && format == nil)
     if match.route.takesJSONBody, format == nil {
       try checkMediaType(head, takesBatches: match.route == .ingest)
     }
@@ -90,10 +90,13 @@ struct HeadGate: Sendable {
 
   /// A misspelt parameter must not be ignored: the answer would be another than was asked for.
   private func checkParameters(
-    _ known: Set<String>, _ head: HTTPRequestHead
+    _ known: Set<String>, _ head: HTTPRequestHead, isJSONIngest: Bool
   ) throws(APIError) {
     var seen: Set<String> = []
     for item in head.target.query {
+      if isJSONIngest, BatchRequest.parameters.contains(item.name) {
+        throw .invalidField(item.name, "a member of a JSON body; as a parameter it is of batches")
+      }
       guard known.contains(item.name) else {
         throw .unknownField(item.name, known: known)
       }
