@@ -14,7 +14,7 @@ import Testing
 
   @Test func `a port can be listened on again right after a stop`() async throws {
     let first = try HTTPServer(
-      options: HTTPServerOptions(), hooks: HTTPServerHooks(handler: echo))
+      options: .forTests(), hooks: HTTPServerHooks(handler: echo))
     let port = first.port
     #expect(try await get(port).status == 200)
     await first.stopNow()

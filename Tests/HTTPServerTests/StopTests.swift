@@ -7,7 +7,7 @@ import Testing
     let entered = Gate()
     let release = Gate()
     let server = try HTTPServer(
-      options: HTTPServerOptions(),
+      options: .forTests(),
       hooks: HTTPServerHooks(handler: { _ in
         entered.open()
         await release.wait()
@@ -32,7 +32,7 @@ import Testing
 
   @Test func `idle connections do not hold up a stop`() async throws {
     let server = try HTTPServer(
-      options: HTTPServerOptions(), hooks: HTTPServerHooks(handler: echo))
+      options: .forTests(), hooks: HTTPServerHooks(handler: echo))
     let port = server.port
     let clients = try await onThread {
       Sent(
@@ -52,7 +52,7 @@ import Testing
     let entered = Gate()
     let never = Gate()
     let server = try HTTPServer(
-      options: HTTPServerOptions(),
+      options: .forTests(),
       hooks: HTTPServerHooks(handler: { _ in
         entered.open()
         _ = await never.waitUnlessCancelled()
@@ -147,7 +147,7 @@ import Testing
 
   @Test func `a server that is let go ends by itself`() async throws {
     let port = try HTTPServer(
-      options: HTTPServerOptions(), hooks: HTTPServerHooks(handler: echo)
+      options: .forTests(), hooks: HTTPServerHooks(handler: echo)
     ).port
     try await onThread {
       while (try? RawClient(port: port)) != nil {}

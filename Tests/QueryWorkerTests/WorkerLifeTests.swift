@@ -104,7 +104,7 @@ import WorkerProtocol
       // The client takes nothing, so not even the worker's last word gets through.
       let sink = Gatekeeper()
       async let outcome = fixture.outcome(
-        of: Self.rows(), into: sink, deadline: SystemMonotonicClock().now.advanced(byMs: 2_000))
+        of: Self.rows(), into: sink, deadline: SystemMonotonicClock().now.advanced(byMs: 10_000))
       await sink.firstRows.value()
       await fixture.waitUntil { $0.running == 0 }
       sink.letGo.decide(())

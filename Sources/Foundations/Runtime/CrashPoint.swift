@@ -16,6 +16,8 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   /// An upload's files are durable; nothing refers to them.
   case afterUpload = "after-upload"
   case afterClaim = "after-claim"
+  /// A tenant is leased for the sake of its dead letters.
+  case afterReplayClaim = "after-replay-claim"
   /// Files are in staging.
   case afterMaterialize = "after-materialize"
   /// Files are durable in the lake; no commit names them.
@@ -28,6 +30,7 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   case beforeAcknowledge = "before-acknowledge"
   case mergeAfterPut = "merge-after-put"
   case insideMerge = "inside-merge"
+  case insideRewrite = "inside-rewrite"
   case mergeAfterCommit = "merge-after-commit"
   /// Snapshots are gone and their files scheduled.
   case expiryAfterCommit = "expiry-after-commit"

@@ -18,8 +18,9 @@ extension EventCommit {
       return "a ledger row without its tenant's fence"
     }
     guard ledger.allSatisfy({ $0.counts.hasNoNegative }) else { return "a negative count" }
-    return fileContradiction(rowOfTable)
+    return fileContradiction(rowOfTable) ?? deleteContradiction(rowOfTable)
       ?? deadLetterContradiction(rowOfTable, fenceOfTenant: fenceOfTenant)
+      ?? replayContradiction(rowOfTable, fenceOfTenant: fenceOfTenant)
   }
 
   private func fileContradiction(_ rowOfTable: [TableID: NewLedgerRow]) -> String? {
@@ -38,6 +39,37 @@ extension EventCommit {
     return nil
   }
 
+  private func deleteContradiction(_ rowOfTable: [TableID: NewLedgerRow]) -> String? {
+    let searched = Set(tables.filter { $0.liveFiles != nil }.map(\.table))
+    guard Set(tables.map(\.table)).count == tables.count else { return "a table named twice" }
+    guard Set(deletes.map(\.dataFile)).count == deletes.count else {
+      return "two delete files over one data file"
+    }
+    for file in deletes {
+      guard searched.contains(file.table), rowOfTable[file.table] != nil else {
+        return "deletes of a table that was not searched or is not accounted for"
+      }
+    }
+    for row in ledger {
+      // Each event removes one row at most, and one that deletes removes one.
+      guard row.counts.deleted <= row.removedRows,
+        row.removedRows <= row.counts.inserted + row.counts.deleted
+      else { return "\(row.removedRows) rows removed by \(row.counts.applied) events" }
+      guard row.removedRows == 0 || deletes.contains(where: { $0.table == row.table }) else {
+        return "rows removed without a delete file"
+      }
+    }
+    return nil
+  }
+
+  /// What the snapshot changes, in DuckLake's words, by table.
+  package var changes: [String] {
+    let inserted = Set(files.map(\.table.rawValue)).sorted()
+    let deleted = Set(deletes.map(\.table.rawValue)).sorted()
+    return inserted.map { "inserted_into_table:\($0)" }
+      + deleted.map { "deleted_from_table:\($0)" }
+  }
+
   private func deadLetterContradiction(
     _ rowOfTable: [TableID: NewLedgerRow], fenceOfTenant: [TenantID: TenantFence]
   ) -> String? {
@@ -52,6 +84,37 @@ extension EventCommit {
     for row in ledger where row.counts.deadLettered != letters[row.table, default: 0] {
       return "\(row.counts.deadLettered) dead letters in a table's ledger,"
         + " \(letters[row.table, default: 0]) given"
+    }
+    return nil
+  }
+
+  /// Each letter is passed already, is there once, and what became of it is in its table's counts.
+  private func replayContradiction(
+    _ rowOfTable: [TableID: NewLedgerRow], fenceOfTenant: [TenantID: TenantFence]
+  ) -> String? {
+    guard Set(replays.map(\.letter)).count == replays.count else { return "a letter twice" }
+    var became: [TableID: LedgerCounts] = [:]
+    for replay in replays {
+      guard let fence = fenceOfTenant[replay.tenant], replay.token <= fence.from,
+        rowOfTable[replay.table]?.tenant == replay.tenant
+      else { return "a replay of a letter that is not passed or not accounted for" }
+      guard replay.settlement != nil else { continue }
+      became[replay.table, default: .init()] =
+        became[replay.table, default: .init()] + replay.counts
+    }
+    for row in ledger {
+      let replayed = became[row.table] ?? LedgerCounts()
+      guard row.counts.replayed == replayed.replayed else {
+        return "\(row.counts.replayed) letters replayed in a table's ledger,"
+          + " \(replayed.replayed) given"
+      }
+      guard replayed.inserted <= row.counts.applied, replayed.superseded <= row.counts.superseded,
+        replayed.noOperation <= row.counts.noOperation
+      else { return "letters replayed that are not among a table's events" }
+    }
+    let searched = Set(tables.filter { $0.liveFiles != nil }.map(\.table))
+    guard tombstones.allSatisfy({ searched.contains($0.table) }) else {
+      return "a deleted key of a table that was not searched"
     }
     return nil
   }

@@ -6,8 +6,11 @@ import Model
 /// One event with its token, ready to become a row.
 struct PlannedEvent: Sendable {
   let token: VisibilityToken
+  /// The version of the table's schema that the edge has checked the event against.
   let schemaVersion: Int64
-  let record: EventRecord
+  var record: EventRecord
+  /// The payload as it was accepted, where the record's was taken to a newer version.
+  var acceptedPayload: [UInt8]?
 }
 
 /// Events whose rows stand in files of an upload, with the token of the first.
@@ -23,6 +26,11 @@ struct TableBatch: Sendable {
   let table: TableID
   var events: [PlannedEvent] = []
   var uploads: [PlannedUpload] = []
+  /// The dead letters that the events come from, by token; empty for events of the bus.
+  var letters: [VisibilityToken: ClaimedLetter] = [:]
+
+  /// Whether the events are dead letters of earlier commits, whose turn is long over.
+  var isReplay: Bool { !letters.isEmpty }
 
   /// How many tokens it stands for.
   var tokenCount: Int { uploads.reduce(events.count) { $0 + $1.batch.recordCount } }
@@ -40,6 +48,26 @@ struct BatchPlan: Sendable {
   enum Failure: Error, Equatable {
     /// A segment does not hold what its row says; nothing is dropped, the tenant waits.
     case damagedSegment(tenant: TenantID, firstToken: VisibilityToken)
+  }
+
+  /// What a claim of dead letters asks for.
+  init(replaying claim: ReplayClaim) {
+    claims = []
+    var tables: [TableID: TableBatch] = [:]
+    for letter in claim.letters {
+      var batch =
+        tables[letter.table]
+        ?? TableBatch(tenant: claim.fence.tenant, epoch: claim.fence.epoch, table: letter.table)
+      batch.events.append(
+        PlannedEvent(
+          token: letter.token, schemaVersion: letter.schemaVersion,
+          record: EventRecord(
+            operation: IngestOperation(rawValue: letter.operation) ?? .insert,
+            idempotencyKey: letter.idempotencyKey, payload: letter.payload)))
+      batch.letters[letter.token] = letter
+      tables[letter.table] = batch
+    }
+    batches = tables.values.sorted { $0.table < $1.table }
   }
 
   init(claims: [TenantClaim]) throws(Failure) {

@@ -40,9 +40,21 @@ struct Flight: Sendable {
     CrashPoint.afterClaim.reached()
     metrics.coordinator.claimBatchSize.observe(
       plan.batches.reduce(0) { $0 + $1.tokenCount })
+    return try await carry(plan, fences: claims.map(\.fence), suspects: suspects)
+  }
+
+  /// Carries dead letters that are asked for again into a snapshot, as `run` does with events.
+  func replay(_ claim: ReplayClaim) async throws(EnvironmentFailure) -> Result {
+    CrashPoint.afterReplayClaim.reached()
+    return try await carry(BatchPlan(replaying: claim), fences: [claim.fence], suspects: [])
+  }
+
+  private func carry(
+    _ plan: BatchPlan, fences: [TenantFence], suspects: Set<TenantID>
+  ) async throws(EnvironmentFailure) -> Result {
     var work = FlightWork(plan: plan, suspects: suspects)
     var flight = FlightProtocol(
-      fences: claims.map(\.fence),
+      fences: fences,
       parts: plan.batches.map { .init(tenant: $0.tenant, table: $0.table) })
     var action = flight.begin()
     while true {
@@ -109,70 +121,102 @@ struct Flight: Sendable {
     let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     for (draft, batch) in zip(drafts, batches) {
       let path = store.stagingPath()
-      work.files.willStage(path)
+      work.files.willStage([path])
       let table = byID[batch.table]
-      let probe = work.suspects.contains(batch.tenant) ? crashGuard?.probe : nil
-      guard batch.uploads.isEmpty else {
-        work.tables[draft] = try await materialize(
-          batch, table: table, to: path, probing: probe, &work)
-        continue
-      }
-      work.tables[draft] = try await materializers.run {
+      let lookup = try await lookup(for: batch, in: table)
+      // A letter may be one because it crashes the engine; it is tried where that does no harm.
+      let isSuspect = batch.isReplay || work.suspects.contains(batch.tenant)
+      let probe = isSuspect ? crashGuard?.probe : nil
+      let upgrades = try await upgrades(of: batch, to: table)
+      let paths = uploadPaths(of: batch, &work)
+      let materialized = try await materializers.run {
         (materializer) throws(EnvironmentFailure) in
-        try materializer.materialize(batch, table: table, to: path, probing: probe)
+        var materialized = try materializer.materialize(
+          batch.upgraded(upgrades), table: table, lookup: lookup, to: path, probing: probe)
+        try materializer.add(batch.uploads, to: &materialized, paths: paths)
+        return materialized
       }
+      work.files.willStage(materialized.stagedFiles.map(\.path))
+      if materialized.liveFiles != nil {
+        metrics.coordinator.keyLookupFiles.observe(materialized.written.outcome.filesSearched)
+      }
+      work.tables[draft] = materialized
     }
   }
 
-  /// A batch with uploads: their files are taken as they are where that is possible.
-  private func materialize(
-    _ batch: TableBatch, table: TableRecord?, to path: String, probing probe: CrashProbe?,
-    _ work: inout FlightWork
-  ) async throws(EnvironmentFailure) -> MaterializedTable {
-    let store = store
-    // Named beforehand, so that a flight that fails finds all that it may have written.
+  /// Paths for files of uploads that must be written anew, known before any is written: a flight
+  /// that fails finds all that there may be.
+  private func uploadPaths(
+    of batch: TableBatch, _ work: inout FlightWork
+  ) -> Materializer.UploadPaths {
     let spares = batch.uploads.flatMap(\.batch.files).map { _ in store.stagingPath() }
-    for spare in spares { work.files.willStage(spare) }
-    return try await materializers.run { (materializer) throws(EnvironmentFailure) in
-      var result = try materializer.materialize(batch, table: table, to: path, probing: probe)
-      let unused = Lock(spares)
-      let paths = Materializer.UploadPaths(
-        source: { store.localPath(of: $0, in: $1) },
-        staging: { unused.withLock { $0.popLast() } ?? store.stagingPath() })
-      try materializer.add(batch.uploads, to: &result, paths: paths)
-      return result
+    work.files.willStage(spares)
+    let unused = Lock(spares)
+    return Materializer.UploadPaths(
+      source: { [store] in store.localPath(of: $0, in: $1) },
+      staging: { [store] in unused.withLock { $0.popLast() } ?? store.stagingPath() })
+  }
+
+  /// The live files of a keyed table; none of any other.
+  private func lookup(
+    for batch: TableBatch, in table: TableRecord?
+  ) async throws(EnvironmentFailure) -> KeyLookup {
+    guard let table, table.definition.isKeyed, !table.isDropped else { return .nowhere }
+    let key = table.primaryKeyColumnIDs
+    var lookup: KeyLookup
+    do {
+      let files = try await catalog.lookupFiles(of: table.id, columns: key)
+      lookup = KeyLookup(files, key: key, localPath: store.localPath(of:))
+    } catch {
+      throw .catalog("\(error)")
     }
+    try await prepare(&lookup, for: batch, in: table)
+    return lookup
+  }
+
+  /// How events of older schema versions come to the version that is written.
+  private func upgrades(
+    of batch: TableBatch, to table: TableRecord?
+  ) async throws(EnvironmentFailure) -> [Int64: EventUpgrade] {
+    guard let table, !table.isDropped else { return [:] }
+    var upgrades: [Int64: EventUpgrade] = [:]
+    for version in batch.staleVersions(for: table) {
+      let found: TableRecord?
+      do {
+        found = try await catalog.tableVersions(of: table.id, below: version + 1, limit: 1)
+          .first?.table
+      } catch {
+        throw .catalog("\(error)")
+      }
+      guard let found, found.schemaVersion == version, version < table.schemaVersion else {
+        throw .damaged("events of a schema version that table \(table.id.rawValue) never had")
+      }
+      upgrades[version] = EventUpgrade(from: found, to: table)
+    }
+    return upgrades
   }
 
   /// Makes the staged files durable under their final names, and the uploads' files as well.
   private func put(
     _ drafts: [FlightProtocol.Draft], _ work: inout FlightWork
   ) async throws(EnvironmentFailure) {
-    var staged: [(draft: FlightProtocol.Draft, object: StagedObject)] = []
-    var adopted: [(draft: FlightProtocol.Draft, object: UploadedObject)] = []
-    for draft in drafts {
-      guard let table = work.tables[draft], let folder = table.table?.folder else { continue }
-      staged += table.stagedFiles.map { file in
-        let key = folder + name(of: file, epoch: table.batch.epoch)
-        return (draft, StagedObject(localPath: file.path, key: key))
-      }
-      adopted += table.adopted.map { file in
-        let key = folder + file.name
-        return (draft, UploadedObject(upload: file.upload, name: file.file.name, key: key))
-      }
-    }
-    guard !staged.isEmpty || !adopted.isEmpty else { return }
+    let tables = work.tables
+    let staged = drafts.flatMap { tables[$0]?.objects ?? [] }
+    let uploaded = drafts.flatMap { tables[$0]?.uploadedObjects ?? [] }
+    guard !staged.isEmpty || !uploaded.isEmpty else { return }
     work.files.willPut(
-      staged.map { ($0.draft, $0.object.key) } + adopted.map { ($0.draft, $0.object.key) })
+      drafts.flatMap { draft in
+        (tables[draft]?.keys ?? []).map { (draft: draft, key: $0) }
+      })
     do {
-      if !staged.isEmpty { try await store.put(staged.map(\.object)) }
-      if !adopted.isEmpty { try await store.adopt(adopted.map(\.object)) }
+      if !staged.isEmpty { try await store.put(staged) }
+      if !uploaded.isEmpty { try await store.adopt(uploaded) }
     } catch .storageFull {
       throw .storageFull
     } catch {
       throw .storage("\(error)")
     }
-    work.files.didPut(staged.map(\.object))
+    work.files.didPut(staged)
   }
 
   private func send(
@@ -191,7 +235,10 @@ struct Flight: Sendable {
         return .fenced(tenants)
       case .tablesChanged(let changed):
         work.failure = .catalog("\(error)")
+        metrics.coordinator.tableConflicts.increment(by: changed.count)
         return .tablesChanged(changed)
+      // Claimed anew, they are as they are now.
+      case .lettersChanged: return .fenced(commit.fences.map(\.tenant))
       case .outcomeUnknown: return .outcomeUnknown
       case .filesChanged, .inconsistent: work.failure = .catalog("\(error)")
       case .unavailable(let reason): work.failure = .catalog(reason)
@@ -201,33 +248,19 @@ struct Flight: Sendable {
     }
   }
 
-  /// The epoch in the name tells the collector of orphans whose file it was.
-  private func name(of file: ParquetFile, epoch: LeaseEpoch) -> String {
-    let staged = file.path.split(separator: "/").last.map(String.init) ?? file.path
-    return DataFileName(epoch: epoch, kind: .events, stagedName: staged).text
-  }
-
   private func eventCommit(
     _ tables: [MaterializedTable], fences: [TenantFence]
   ) -> EventCommit {
     EventCommit(
-      id: .random(), owner: owner, fences: fences,
-      tables: tables.compactMap { table in
-        guard let record = table.table, !record.isDropped else { return nil }
-        return (record.id, record.schemaVersion)
-      },
-      files: tables.flatMap { table in
-        table.stagedFiles.map { file in
-          NewDataFile(
-            table: table.batch.table, name: name(of: file, epoch: table.batch.epoch),
-            recordCount: file.recordCount, byteCount: file.byteCount,
-            footerByteCount: file.footerByteCount, statistics: file.statistics)
-        } + table.adopted.map { $0.newDataFile(table.batch.table) }
-      },
+      id: .random(), owner: owner, fences: fences, tables: tables.compactMap(\.committed),
+      files: tables.flatMap(\.newFiles), deletes: tables.flatMap(\.newDeletes),
       ledger: tables.map {
-        NewLedgerRow(tenant: $0.batch.tenant, table: $0.batch.table, counts: $0.counts)
+        NewLedgerRow(
+          tenant: $0.batch.tenant, table: $0.batch.table, counts: $0.counts,
+          removedRows: $0.written.outcome.removedRows)
       },
-      deadLetters: tables.flatMap(\.deadLetters))
+      deadLetters: tables.flatMap(\.newDeadLetters), replays: tables.flatMap(\.replays),
+      tombstones: tables.flatMap(\.tombstones))
   }
 
   private func resolve(
@@ -245,8 +278,14 @@ struct Flight: Sendable {
     _ commit: EventCommit, _ receipt: CommitReceipt, plan: BatchPlan, lost: [TenantID]
   ) {
     metrics.coordinator.snapshotsPublished.increment()
+    let removedRows = commit.ledger.reduce(0) { $0 + $1.removedRows }
+    metrics.coordinator.rowsRemoved.increment(by: Int(removedRows))
+    metrics.coordinator.deleteFilesWritten.increment(by: commit.deletes.count)
     for letter in commit.deadLetters {
       metrics.coordinator.deadLetters.with(letter.reason).increment()
+    }
+    for replay in commit.replays {
+      metrics.coordinator.replays.with(replay.settlement?.rawValue ?? "dead_letter").increment()
     }
     for claim in plan.claims where !lost.contains(claim.tenant) {
       for segment in claim.segments {
@@ -260,6 +299,7 @@ struct Flight: Sendable {
         .snapshotId: LogValue(receipt.snapshot.rawValue), .commitId: LogValue(commit.id.rawValue),
         .tenantCount: LogValue(commit.fences.count), .fileCount: LogValue(commit.files.count),
         .rowCount: LogValue(commit.files.reduce(0) { $0 + $1.recordCount }),
+        .deleteFileCount: LogValue(commit.deletes.count), .removedRowCount: LogValue(removedRows),
         .deadLetterCount: LogValue(commit.deadLetters.count),
         .linkedTraceIds: LogValue(plan.traceIDs.prefix(16).joined(separator: ",")),
       ])

@@ -10,7 +10,7 @@ struct FlightFiles: Sendable {
   private var stagedPaths: Set<String> = []
   private var keys: [FlightProtocol.Draft: [String]] = [:]
 
-  mutating func willStage(_ path: String) { stagedPaths.insert(path) }
+  mutating func willStage(_ paths: [String]) { stagedPaths.formUnion(paths) }
 
   /// The objects may be there from now on, whether putting them succeeds or not.
   mutating func willPut(_ objects: [(draft: FlightProtocol.Draft, key: String)]) {

@@ -67,6 +67,8 @@ extension Materializer {
         dropped(upload, &result)
         continue
       }
+      // Rows of a keyed table are resolved one by one, which its batches travel for as records.
+      guard !table.definition.isKeyed else { throw .damaged("an upload for a table with a key") }
       for file in batch.files {
         if table.schemaVersion == batch.schemaVersion {
           let name = DataFileName(
@@ -100,7 +102,7 @@ extension Materializer {
             payload: Array("{\"batch_rows\":\(rows)}".utf8))),
         result.batch, reason: "TABLE_DROPPED",
         message: "the table was dropped; the letter stands for \(rows) rows of a batch"))
-    result.noOperation += rows - 1
+    result.lateRows += rows - 1
   }
 
   private func rewrite(

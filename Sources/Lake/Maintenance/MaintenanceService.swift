@@ -15,10 +15,12 @@ package final class MaintenanceService: Service {
   private let metrics: DuckMeshMetrics
   private let logger: Logger
   private let merger: Merger
+  private let restorer: Restorer
   private let retention: Retention
   private let integrity: Integrity
   /// One at a time: the loop and a request never merge the same table side by side.
   private let turn = AsyncSemaphore(permits: 1, maximumWaiters: 64)
+  private let restoreTurn = AsyncSemaphore(permits: 1, maximumWaiters: 16)
   private let integrityTurn = AsyncSemaphore(permits: 1, maximumWaiters: 64)
 
   /// Merges of one table in one round of the loop.
@@ -41,6 +43,13 @@ package final class MaintenanceService: Service {
       catalog: catalog, store: store, engine: engine,
       planner: MergePlanner(fanIn: limits.mergeFanIn, mergedFileBytes: limits.mergedFileBytes),
       metrics: metrics, logger: logger, owner: .random())
+    restorer = Restorer(
+      catalog: catalog, store: store,
+      merger: Merger(
+        catalog: catalog, store: store, engine: engine,
+        planner: MergePlanner(fanIn: limits.mergeFanIn, mergedFileBytes: limits.mergedFileBytes),
+        metrics: metrics, logger: logger, owner: .random()),
+      clock: clock, logger: logger)
     retention = Retention(
       catalog: catalog, uploads: uploads, store: store,
       plan: RetentionPlan(
@@ -91,18 +100,12 @@ package final class MaintenanceService: Service {
     mergesPerTable: Int
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     try await inTurn(turn) { () async throws(EnvironmentFailure) in
-      let candidates: [MergeCandidate]
-      do {
-        candidates = try await self.catalog.mergeCandidates(
-          above: self.limits.mergeFanIn - 1, limit: Self.tablesPerRound)
-      } catch {
-        throw .catalog("\(error)")
-      }
+      let candidates = try await self.candidates()
       var summary = CompactionSummary()
       var failure: EnvironmentFailure?
       for candidate in candidates {
         do throws(EnvironmentFailure) {
-          summary = try await summary + self.merger.compact(candidate.table, limit: mergesPerTable)
+          summary = try await summary + self.merger.compact(candidate, limit: mergesPerTable)
         } catch {
           // A table that cannot be merged (a lost file) must not keep the others from it.
           failure = failure ?? error
@@ -110,6 +113,20 @@ package final class MaintenanceService: Service {
       }
       if let failure { throw failure }
       return summary
+    }
+  }
+
+  /// Tables with many files, and tables with files of which much is deleted.
+  private func candidates() async throws(EnvironmentFailure) -> [TableID] {
+    do throws(CatalogError) {
+      let crowded = try await catalog.mergeCandidates(
+        above: limits.mergeFanIn - 1, limit: Self.tablesPerRound
+      ).map(\.table)
+      let decayed = try await catalog.rewriteCandidates(
+        above: MergePlanner.quicklyDecayedShare, limit: Self.tablesPerRound)
+      return crowded + decayed.filter { !crowded.contains($0) }
+    } catch {
+      throw .catalog("\(error)")
     }
   }
 
@@ -123,6 +140,21 @@ package final class MaintenanceService: Service {
       summary.uploadsDeleted = try await self.retention.deleteUploads()
       return summary
     }
+  }
+
+  /// Puts the content that a tenant's tables had at a snapshot back, as a new snapshot.
+  ///
+  /// - Parameter names: any case; nil for all tables of the snapshot.
+  package func restore(
+    _ snapshot: SnapshotID, names: [String]?, tenant: TenantID
+  ) async throws(RestoreFailure) -> RestoreSummary {
+    do {
+      try await restoreTurn.acquire(until: .distantFuture, on: clock)
+    } catch {
+      throw .busy
+    }
+    defer { restoreTurn.release() }
+    return try await restorer.restore(snapshot, names: names, tenant: tenant)
   }
 
   /// - Parameter tenants: nil for all.

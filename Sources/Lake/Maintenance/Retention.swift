@@ -35,6 +35,7 @@ struct Retention: Sendable {
 
   func expireSnapshots() async throws(EnvironmentFailure) -> Int {
     do throws(CatalogError) {
+      _ = try await catalog.sweepPins()
       var expired = 0
       var after: SnapshotID?
       var carried: [SnapshotStub] = []
@@ -158,10 +159,8 @@ struct Retention: Sendable {
     }
     let tenant = "\(parts[0])/"
     let current =
-      switch name.kind {
-      case .events: epochs.tenants[tenant]
-      case .merge: epochs.tables["\(tenant)\(parts[1])/"]
-      }
+      name.kind.isUnderTenantLease
+      ? epochs.tenants[tenant] : epochs.tables["\(tenant)\(parts[1])/"]
     guard let current else { return false }
     return LeaseRules.isOutlived(name.epoch, current: current)
   }

@@ -51,6 +51,12 @@ package struct RelationSQL {
     Array(zip(manifest.table.definition.schema.columns, manifest.table.columnIDs))
   }
 
+  /// What a file of an older version has in a column that it lacks, as text whatever the column's
+  /// type: all of a map must be of one type, and the engine casts it.
+  private var initialValues: [String] {
+    manifest.table.initialDefaults.map { $0.map { SQLText.literal($0.catalogText) } ?? "NULL" }
+  }
+
   private var columnList: String {
     columns.map { SQLText.identifier($0.definition.name) }.joined(separator: ", ")
   }
@@ -81,9 +87,13 @@ package struct RelationSQL {
       + "schema = MAP {\(fields(withSnapshot: group.isPartial))})\(filter)"
   }
 
-  /// Whether the table has had one schema only: its files can then be read by name, which spares
-  /// the engine more than a millisecond a query of mapping columns by field id.
-  private var isUniform: Bool { manifest.table.schemaVersion == 1 }
+  /// Whether every file was written under the version that the snapshot has: they can then be read
+  /// by name, which spares the engine more than a millisecond a query of mapping columns by field
+  /// id. A file of an older version can have other columns of the same names. (A merged file begins
+  /// with its oldest input, and all inputs are of one version.)
+  private var isUniform: Bool {
+    manifest.files.allSatisfy { $0.begin >= manifest.table.versionBegin }
+  }
 
   /// With the declared types, which cost nothing where the file has them already.
   private var castColumnList: String {
@@ -94,10 +104,10 @@ package struct RelationSQL {
   }
 
   private func fields(withSnapshot: Bool) -> String {
-    var fields = columns.map { column in
+    var fields = zip(columns, initialValues).map { column, value in
       let name = SQLText.literal(column.definition.name)
       let type = SQLText.literal(column.definition.type.sqlName)
-      return "\(column.id): {name: \(name), type: \(type), default_value: NULL}"
+      return "\(column.id): {name: \(name), type: \(type), default_value: \(value)}"
     }
     if withSnapshot {
       fields.append(
@@ -113,14 +123,30 @@ package struct RelationSQL {
   /// The deleted positions of a group, packed with the file's place in the list: probing one number
   /// is three times faster than a join on path and position.
   private func deletesSetup(_ files: [DataFileRecord], table: String) -> [String] {
-    let parts = files.enumerated().compactMap { index, file -> String? in
-      guard let deletes = file.deletes else { return nil }
-      let path = SQLText.literal(localPath(deletes.path))
-      let filter =
-        deletes.partialMaximum == nil
-        ? "" : " WHERE _ducklake_internal_snapshot_id <= \(manifest.snapshot.rawValue)"
-      return "SELECT (\(index)::BIGINT << 40) | pos AS position FROM read_parquet(\(path))\(filter)"
+    let deletes = files.enumerated().compactMap { place, file in
+      file.deletes.map { (place: place, file: $0) }
     }
-    return ["CREATE TEMP TABLE \(table) AS \(parts.joined(separator: " UNION ALL "))"]
+    let whole = deletes.filter { $0.file.partialMaximum == nil }
+    // Positions that carry the snapshot which deleted them: newer ones are not for this reader.
+    let partial = deletes.filter { $0.file.partialMaximum != nil }
+    let parts = [
+      positions(whole, where: ""),
+      positions(
+        partial, where: " WHERE _ducklake_internal_snapshot_id <= \(manifest.snapshot.rawValue)"),
+    ]
+    return [
+      "CREATE TEMP TABLE \(table) AS " + parts.compactMap { $0 }.joined(separator: " UNION ALL ")
+    ]
+  }
+
+  /// One scan of all the delete files: a scan for each takes twice as long.
+  private func positions(
+    _ deletes: [(place: Int, file: DeleteFileRecord)], where filter: String
+  ) -> String? {
+    guard !deletes.isEmpty else { return nil }
+    let places = deletes.map { String($0.place) }.joined(separator: ", ")
+    let paths = deletes.map { SQLText.literal(localPath($0.file.path)) }.joined(separator: ", ")
+    return "SELECT (([\(places)]::BIGINT[])[file_index::BIGINT + 1] << 40) | pos AS position "
+      + "FROM read_parquet([\(paths)])\(filter)"
   }
 }

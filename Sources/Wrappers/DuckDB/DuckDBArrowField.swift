@@ -1,44 +1,53 @@
-/// The type of one Arrow column, in the words of Arrow's C data interface.
+internal import CDuckDB
+
+/// A column, or a part of one, as the Arrow C data interface describes it.
 package struct DuckDBArrowField: Sendable, Equatable {
-  package var name: String
-  /// Such as `l` for 64-bit integers or `+s` for structs.
-  package var format: String
-  package var children: [DuckDBArrowField]
-  /// The type of the values that the column's integers point at.
-  package var dictionary: [DuckDBArrowField]
-
-  package init(
-    name: String, format: String, children: [DuckDBArrowField] = [],
-    dictionary: DuckDBArrowField? = nil
-  ) {
-    self.name = name
-    self.format = format
-    self.children = children
-    self.dictionary = dictionary.map { [$0] } ?? []
+  /// An annotation such as `ARROW:extension:name`.
+  package struct Annotation: Sendable, Equatable {
+    package let key: String
+    package let value: String
   }
-}
 
-/// The values of one Arrow column: places in memory that the caller keeps.
-///
-/// Buffers are those that the format asks for, in its order; a validity buffer that is nil says
-/// that no value is null.
-package struct DuckDBArrowColumn {
-  package var length: Int
-  package var nullCount: Int
-  package var offset: Int
-  package var buffers: [UnsafeRawPointer?]
-  package var children: [DuckDBArrowColumn]
-  package var dictionary: [DuckDBArrowColumn]
+  package let name: String
+  /// The type in the interface's spelling, such as `l`, `d:18,3` or `+l`.
+  package let format: String
+  package let isNullable: Bool
+  package let areKeysSorted: Bool
+  package let annotations: [Annotation]
+  package let children: [DuckDBArrowField]
+  /// Of a dictionary-encoded column, whose own format is that of its indexes: the values' type, as
+  /// a list of one.
+  package let dictionary: [DuckDBArrowField]
 
-  package init(
-    length: Int, nullCount: Int, offset: Int = 0, buffers: [UnsafeRawPointer?],
-    children: [DuckDBArrowColumn] = [], dictionary: DuckDBArrowColumn? = nil
-  ) {
-    self.length = length
-    self.nullCount = nullCount
-    self.offset = offset
-    self.buffers = buffers
-    self.children = children
-    self.dictionary = dictionary.map { [$0] } ?? []
+  init(_ schema: ArrowSchema) {
+    name = schema.name.map { String(cString: $0) } ?? ""
+    format = schema.format.map { String(cString: $0) } ?? ""
+    isNullable = schema.flags & 2 != 0
+    areKeysSorted = schema.flags & 4 != 0
+    annotations = Self.annotations(schema.metadata)
+    children = (0..<Int(schema.n_children)).compactMap { index in
+      schema.children?[index].map { DuckDBArrowField($0.pointee) }
+    }
+    dictionary = schema.dictionary.map { [DuckDBArrowField($0.pointee)] } ?? []
+  }
+
+  /// Native 32-bit integers: the number of pairs, then length and bytes of each key and value.
+  private static func annotations(_ start: UnsafePointer<CChar>?) -> [Annotation] {
+    guard let start else { return [] }
+    var position = UnsafeRawPointer(start)
+    func integer() -> Int {
+      defer { position += 4 }
+      return Int(position.loadUnaligned(as: Int32.self))
+    }
+    func text() -> String {
+      let count = integer()
+      defer { position += count }
+      return String(
+        decoding: UnsafeRawBufferPointer(start: position, count: count), as: UTF8.self)
+    }
+    return (0..<integer()).map { _ in
+      let key = text()
+      return Annotation(key: key, value: text())
+    }
   }
 }

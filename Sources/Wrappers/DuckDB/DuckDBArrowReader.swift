@@ -12,10 +12,10 @@ package final class DuckDBArrowReader {
   private var converted: duckdb_arrow_converted_schema?
 
   /// - Throws: for a format that DuckDB does not read.
-  package init(_ connection: DuckDBConnection, fields: [DuckDBArrowField]) throws(DuckDBError) {
+  package init(_ connection: DuckDBConnection, fields: [DuckDBArrowInput]) throws(DuckDBError) {
     self.connection = connection
     schema = ArrowSchemaTree(
-      DuckDBArrowField(name: "", format: "+s", children: fields))
+      DuckDBArrowInput(name: "", format: "+s", children: fields))
     var converted: duckdb_arrow_converted_schema?
     try Self.check(duckdb_schema_from_arrow(connection.handle, schema.root, &converted))
     self.converted = converted
@@ -75,12 +75,15 @@ private let releaseArray: @convention(c) (UnsafeMutablePointer<ArrowArray>?) -> 
 
 /// A schema in C's memory, freed with this.
 private final class ArrowSchemaTree {
+  /// `ARROW_FLAG_NULLABLE` of the interface.
+  private static let nullable: Int64 = 2
+
   let root = UnsafeMutablePointer<ArrowSchema>.allocate(capacity: 1)
   private var texts: [UnsafeMutablePointer<CChar>] = []
   private var nodes: [UnsafeMutablePointer<ArrowSchema>] = []
   private var lists: [UnsafeMutablePointer<UnsafeMutablePointer<ArrowSchema>?>] = []
 
-  init(_ field: DuckDBArrowField) {
+  init(_ field: DuckDBArrowInput) {
     nodes.append(root)
     fill(root, field)
   }
@@ -91,7 +94,7 @@ private final class ArrowSchemaTree {
     for list in lists { list.deallocate() }
   }
 
-  private func fill(_ node: UnsafeMutablePointer<ArrowSchema>, _ field: DuckDBArrowField) {
+  private func fill(_ node: UnsafeMutablePointer<ArrowSchema>, _ field: DuckDBArrowInput) {
     let children = UnsafeMutablePointer<UnsafeMutablePointer<ArrowSchema>?>.allocate(
       capacity: max(1, field.children.count))
     lists.append(children)
@@ -99,12 +102,12 @@ private final class ArrowSchemaTree {
     node.initialize(
       to: ArrowSchema(
         format: text(field.format), name: text(field.name), metadata: nil,
-        flags: Int64(ARROW_FLAG_NULLABLE), n_children: Int64(field.children.count),
+        flags: Self.nullable, n_children: Int64(field.children.count),
         children: children, dictionary: field.dictionary.first.map(make),
         release: releaseSchema, private_data: nil))
   }
 
-  private func make(_ field: DuckDBArrowField) -> UnsafeMutablePointer<ArrowSchema> {
+  private func make(_ field: DuckDBArrowInput) -> UnsafeMutablePointer<ArrowSchema> {
     let node = UnsafeMutablePointer<ArrowSchema>.allocate(capacity: 1)
     nodes.append(node)
     fill(node, field)

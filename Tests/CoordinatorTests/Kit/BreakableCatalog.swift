@@ -2,27 +2,32 @@ import Catalog
 import Consistency
 import Model
 import Runtime
-import SQLiteStore
 
-/// The SQLite catalog, with what a test puts around each commit of events.
+/// A catalog, with what a test puts around each commit of events.
 struct BreakableCatalog: Sendable {
   typealias Commit = @Sendable (EventCommit) async throws(CommitError) -> CommitReceipt
   typealias Hook =
     @Sendable (EventCommit, Commit) async throws(CommitError) -> CommitReceipt
 
-  let inner: SQLiteCatalog
+  let inner: any Catalog
   private let hook = Shared<Hook?>(nil)
   private let merges = Shared<(@Sendable (MergeCommit) async throws(CommitError) -> Void)?>(nil)
 
+  private let rewrites = Shared<(@Sendable (RewriteCommit) async throws(CommitError) -> Void)?>(
+    nil)
   private let answers = Shared<(@Sendable (MergeCommit) throws(CommitError) -> Void)?>(nil)
 
-  init(_ inner: SQLiteCatalog) { self.inner = inner }
+  init(_ inner: any Catalog) { self.inner = inner }
 
   /// Takes the place of each commit of events; it may call the real one or not.
   func aroundCommit(_ body: Hook?) { hook.value.withLock { $0 = body } }
 
   func beforeMerge(_ body: (@Sendable (MergeCommit) async throws(CommitError) -> Void)?) {
     merges.value.withLock { $0 = body }
+  }
+
+  func beforeRewrite(_ body: (@Sendable (RewriteCommit) async throws(CommitError) -> Void)?) {
+    rewrites.value.withLock { $0 = body }
   }
 
   /// Stands between the answer to a merge and whoever waits for it.
@@ -52,6 +57,17 @@ extension BreakableCatalog: CommitCatalog {
     return receipt
   }
 
+  func commit(_ rewrite: RewriteCommit) async throws(CommitError) -> CommitReceipt {
+    if let hook = rewrites.value.withLock({ $0 }) { try await hook(rewrite) }
+    return try await inner.commit(rewrite)
+  }
+
+  func lookupFiles(
+    of table: TableID, columns: [Int64]
+  ) async throws(CatalogError) -> [LookupFile] {
+    try await inner.lookupFiles(of: table, columns: columns)
+  }
+
   func resolve(
     _ id: CommitID, owner: OwnerID, fences: [TenantFence]
   ) async throws(CatalogError) -> CommitReceipt? {
@@ -66,6 +82,10 @@ extension BreakableCatalog: CommitCatalog {
 
   func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt? {
     try await inner.resolve(merge)
+  }
+
+  func resolve(_ rewrite: RewriteCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(rewrite)
   }
 
   func releaseTable(
@@ -98,6 +118,22 @@ extension BreakableCatalog: TableCatalog {
 
   func table(named name: String, tenant: TenantID) async throws(CatalogError) -> TableRecord? {
     try await inner.table(named: name, tenant: tenant)
+  }
+
+  func alterTable(_ alteration: TableAlteration) async throws(CatalogError) -> TableRecord {
+    try await inner.alterTable(alteration)
+  }
+
+  func table(
+    _ id: TableID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> TableRecord? {
+    try await inner.table(id, at: snapshot)
+  }
+
+  func tableVersions(
+    of table: TableID, below version: Int64?, limit: Int
+  ) async throws(CatalogError) -> [TableVersion] {
+    try await inner.tableVersions(of: table, below: version, limit: limit)
   }
 
   func tables(ids: [TableID]) async throws(CatalogError) -> [TableRecord] {
@@ -138,7 +174,7 @@ extension BreakableCatalog: SnapshotCatalog {
 
   func contents(
     of snapshots: [SnapshotID], tenant: TenantID
-  ) async throws(CatalogError) -> [[TableContent]] {
+  ) async throws(CatalogError) -> [SnapshotID: [TableContent]] {
     try await inner.contents(of: snapshots, tenant: tenant)
   }
 
@@ -148,6 +184,12 @@ extension BreakableCatalog: SnapshotCatalog {
     try await inner.manifests(tenant: tenant, names: names, at: snapshot)
   }
 
+  func comments(
+    tenant: TenantID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> LakeComments {
+    try await inner.comments(tenant: tenant, at: snapshot)
+  }
+
   func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress {
     try await inner.progress(tenant: tenant)
   }
@@ -155,23 +197,17 @@ extension BreakableCatalog: SnapshotCatalog {
   func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64 {
     try await inner.deadLetterCount(tenant: tenant)
   }
-
-  func deadLetters(
-    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
-  ) async throws(CatalogError) -> [DeadLetterRecord] {
-    try await inner.deadLetters(tenant: tenant, tokens: tokens, after: id, limit: limit)
-  }
-
-  func deadLetters(
-    tenant: TenantID, from first: VisibilityToken, through last: VisibilityToken, limit: Int
-  ) async throws(CatalogError) -> [DeadLetterRecord] {
-    try await inner.deadLetters(tenant: tenant, from: first, through: last, limit: limit)
-  }
 }
 
 extension BreakableCatalog: MaintenanceCatalog {
   func mergeCandidates(above: Int, limit: Int) async throws(CatalogError) -> [MergeCandidate] {
     try await inner.mergeCandidates(above: above, limit: limit)
+  }
+
+  func rewriteCandidates(
+    above: Double, limit: Int
+  ) async throws(CatalogError) -> [TableID] {
+    try await inner.rewriteCandidates(above: above, limit: limit)
   }
 
   func fileCounts() async throws(CatalogError) -> FileCounts { try await inner.fileCounts() }
@@ -216,5 +252,52 @@ extension BreakableCatalog: MaintenanceCatalog {
 
   func violations() async throws(CatalogError) -> [CatalogViolation] {
     try await inner.violations()
+  }
+}
+
+extension BreakableCatalog: PinCatalog {
+  func pin(
+    _ snapshot: SnapshotID, name: String?, expiresAt: Timestamp?, tenant: TenantID, limit: Int
+  ) async throws(CatalogError) -> SnapshotPin? {
+    try await inner.pin(
+      snapshot, name: name, expiresAt: expiresAt, tenant: tenant, limit: limit)
+  }
+
+  func unpin(_ snapshot: SnapshotID, tenant: TenantID) async throws(CatalogError) -> Bool {
+    try await inner.unpin(snapshot, tenant: tenant)
+  }
+
+  func hold(
+    _ snapshots: ClosedRange<SnapshotID>, tenant: TenantID, leaseMs: Int, limit: Int
+  ) async throws(CatalogError) -> SnapshotHold? {
+    try await inner.hold(snapshots, tenant: tenant, leaseMs: leaseMs, limit: limit)
+  }
+
+  func release(_ hold: SnapshotHold) async throws(CatalogError) {
+    try await inner.release(hold)
+  }
+
+  func sweepPins() async throws(CatalogError) -> Int { try await inner.sweepPins() }
+}
+
+extension BreakableCatalog: ChangeCatalog {
+  func snapshot(before id: SnapshotID) async throws(CatalogError) -> SnapshotID? {
+    try await inner.snapshot(before: id)
+  }
+
+  func changedFiles(
+    of table: TableID, after base: SnapshotID, through last: SnapshotID
+  ) async throws(CatalogError) -> [ChangedFile] {
+    try await inner.changedFiles(of: table, after: base, through: last)
+  }
+}
+
+extension BreakableCatalog: RestoreCatalog {
+  func commit(_ restore: RestoreCommit) async throws(CommitError) -> RestoreReceipt {
+    try await inner.commit(restore)
+  }
+
+  func resolve(_ restore: RestoreCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(restore)
   }
 }

@@ -10,7 +10,8 @@ import Testing
 
 extension Mesh {
   func makeTable(
-    _ name: String = "events", of tenant: String = "acme", _ columns: [ColumnDefinition]? = nil
+    _ name: String = "events", of tenant: String = "acme", _ columns: [ColumnDefinition]? = nil,
+    key: [String] = [], onExistingKey: ExistingKeyRule = .upsert
   ) async throws -> TableRecord {
     let record = try await catalog.ensureTenant(named: tenant, limit: 1_000)
     let schema = try TableSchema(
@@ -18,7 +19,9 @@ extension Mesh {
         ColumnDefinition(name: "id", type: .bigint), ColumnDefinition(name: "note", type: .varchar),
       ])
     return try await catalog.createTable(
-      TableDefinition(name: name, schema: schema), tenant: record.id)
+      TableDefinition(
+        name: name, schema: try schema.withPrimaryKey(key), primaryKey: key,
+        onExistingKey: onExistingKey), tenant: record.id)
   }
 
   /// Publishes payloads past the edge, each as an event with a key of its own, as one segment.
@@ -28,16 +31,23 @@ extension Mesh {
   func publish(
     _ table: TableRecord, _ payloads: [String], rejections: [Int: String] = [:]
   ) async throws -> [VisibilityToken] {
-    let keys = payloads.map { _ in RandomHex.digits(32) }
-    let records = zip(keys, payloads).enumerated().map { index, entry in
+    let records = payloads.enumerated().map { index, payload in
       EventRecord(
-        operation: .insert, idempotencyKey: Array(entry.0.utf8), payload: Array(entry.1.utf8),
-        rejection: rejections[index])
+        operation: .insert, idempotencyKey: Array(RandomHex.digits(32).utf8),
+        payload: Array(payload.utf8), rejection: rejections[index])
     }
+    return try await publish(table, records: records).tokens
+  }
+
+  /// Publishes records as one segment; each key is the 128 bits that it says in hexadecimal.
+  func publish(
+    _ table: TableRecord, records: [EventRecord]
+  ) async throws -> PublishOutcome.Acceptance {
     let request = PublishRequest(
       table: table.id, schemaVersion: table.schemaVersion,
-      records: keys.map { key in
-        .init(
+      records: records.map { record in
+        let key = String(decoding: record.idempotencyKey, as: UTF8.self)
+        return .init(
           key: KeyHash(
             high: UInt64(key.prefix(16), radix: 16) ?? 0,
             low: UInt64(key.suffix(16), radix: 16) ?? 0), content: 1)
@@ -52,7 +62,7 @@ extension Mesh {
     guard case .accepted(let acceptance) = outcomes[0] else {
       throw NeverHappened(what: "publishing: \(outcomes[0])")
     }
-    return acceptance.tokens
+    return acceptance
   }
 
   /// Publishes and tells the coordinator, as the publisher does.

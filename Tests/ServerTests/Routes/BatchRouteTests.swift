@@ -191,6 +191,35 @@ import Testing
       .expectError(415, "UNSUPPORTED_MEDIA_TYPE")
   }
 
+  @Test func batchesOfATableWithAKeyReplaceAndDeleteItsRows() async throws {
+    let client = try ServerProcess.shared.newTenant()
+    try await client.post(
+      "/v1/tables",
+      """
+      {"table_name": "t", "primary_key_cols": ["id"], "schema_json": {"columns": [
+        {"name": "id", "type": "BIGINT", "nullable": false}, {"name": "name", "type": "VARCHAR"}]}}
+      """
+    ).expect(201)
+    // More than this server keeps of other batches before it writes files.
+    try await client.batch("t", Self.lines(5_000), key: "a", parameters: "?op=upsert").expect(200)
+    try await client.batch(
+      "t", "id,name\n1,first\n1,second\n2,\n", key: "b", type: "text/csv",
+      parameters: "?op=upsert"
+    ).expect(200)
+    try await client.batch(
+      "t", (10..<5_000).map { "{\"id\":\($0)}\n" }.joined(), key: "c",
+      parameters: "?op=delete&wait_for_visibility=true"
+    ).expect(200)
+    #expect(
+      try await client.rows("SELECT count(*), max(id) FROM t WHERE id > 2") == "[[7,9]]")
+    #expect(
+      try await client.rows("SELECT id, name FROM t WHERE id IN (1, 2) ORDER BY id")
+        == #"[[1,"second"],[2,null]]"#)
+    try await client.batch("t", "PAR1", key: "d", type: APIClient.parquet)
+      .expectError(415, "UNSUPPORTED_MEDIA_TYPE")
+    #expect(try await Self.isClean(client))
+  }
+
   // MARK: Files of columns
 
   private static let types = [

@@ -168,7 +168,8 @@ import Testing
       _ = try await lab.catalog.commit(
         EventCommit(
           id: .random(), owner: OwnerID("owner"), fences: claims.map(\.fence),
-          tables: [(table.id, 1)], files: [lab.write(Array(1...7), of: table.id)],
+          tables: [CommittedTable(table: table.id, schemaVersion: 1)],
+          files: [lab.write(Array(1...7), of: table.id)],
           ledger: [
             NewLedgerRow(
               tenant: table.tenant, table: table.id, counts: LedgerCounts(inserted: 7))

@@ -44,6 +44,41 @@ import Testing
       await #expect(throws: CatalogError.snapshotNotFound) {
         try await lab.catalog.manifests(tenant: table.tenant, names: nil, at: old.snapshot)
       }
+      #expect(
+        try await lab.catalog.contents(of: [old.snapshot], tenant: table.tenant).isEmpty)
+    }
+  }
+
+  @Test(arguments: StoreBackends.all)
+  func contentsReadBesideExpiryAreThoseOfTheSnapshotOrNone(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let table = try await lab.makeTable(of: "acme")
+      var snapshots: [SnapshotID] = []
+      for round in 1...12 {
+        try await lab.publishRows(table, round, prefix: "\(round)")
+        snapshots.append(try await lab.commitAll([table.tenant]).snapshot)
+      }
+      let ids = snapshots
+      let known = try await lab.catalog.contents(of: ids, tenant: table.tenant)
+      #expect(known.count == ids.count)
+      let expiry = Countdown(1)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+          for id in ids.dropLast() { _ = try await lab.catalog.expireSnapshots([id]) }
+          expiry.finish()
+        }
+        for _ in 0..<2 {
+          group.addTask {
+            while expiry.isRunning {
+              let found = try await lab.catalog.contents(of: ids, tenant: table.tenant)
+              for (id, tables) in found { #expect(tables == known[id]) }
+            }
+          }
+        }
+        try await group.waitForAll()
+      }
+      let left = try await lab.catalog.contents(of: ids, tenant: table.tenant)
+      #expect(Set(left.keys) == [ids[ids.count - 1]])
     }
   }
 
@@ -160,7 +195,7 @@ private struct RandomHistory {
     for tenant in tenants {
       let contents = try await lab.catalog.contents(of: [snapshot], tenant: tenant.id)
       views[tenant.id] = View(
-        contents: contents[0].map { $0.withoutFiles },
+        contents: contents[snapshot, default: []].map { $0.withoutFiles },
         tokens: try await lab.visibleTokensByTable(tenant.id, at: snapshot))
     }
     return views

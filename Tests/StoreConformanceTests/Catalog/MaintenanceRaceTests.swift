@@ -2,7 +2,6 @@ import Catalog
 import Consistency
 import IngestBus
 import Model
-import Runtime
 import Testing
 
 /// Merges, drops and expiry of one process beside the commits of another.
@@ -153,14 +152,6 @@ import Testing
       try await lab.expectDenseHistory()
     }
   }
-}
-
-/// How many tasks still run.
-private final class Countdown: Sendable {
-  private let left: Lock<Int>
-  init(_ count: Int) { left = Lock(count) }
-  func finish() { left.withLock { $0 -= 1 } }
-  var isRunning: Bool { left.withLock { $0 } > 0 }
 }
 
 extension Lab {

@@ -3,6 +3,8 @@ package enum BatchError: Error, Equatable, Sendable {
   case damagedCompression
   /// Decompressed or not, the body has more bytes than are taken.
   case bodyTooLarge(maximum: Int)
+  /// Of a table with a primary key, whose batches travel as records.
+  case keyedBatchTooLarge(maximum: Int)
   case recordTooLong(line: Int, maximum: Int)
   case headerMissing
   case unknownColumn(name: String, suggestion: String?)

@@ -18,6 +18,7 @@ package final class BatchReader: @unchecked Sendable {  // one caller at a time,
 
   private let format: Format
   private let table: IngestTable
+  private let operation: IngestOperation
   private let limits: IngestLimits
   private let longestRecord: Int
   private let parsers: JSONParserPool
@@ -28,10 +29,12 @@ package final class BatchReader: @unchecked Sendable {  // one caller at a time,
 
   /// - Parameter longestRecord: bytes of one record, and of what a CSV header may have.
   package init(
-    format: Format, table: IngestTable, limits: IngestLimits, longestRecord: Int
+    format: Format, table: IngestTable, operation: IngestOperation = .insert,
+    limits: IngestLimits, longestRecord: Int
   ) {
     self.format = format
     self.table = table
+    self.operation = operation
     self.limits = limits
     self.longestRecord = longestRecord
     splitter = RecordSplitter(hasQuotes: format == .csv)
@@ -213,7 +216,8 @@ package final class BatchReader: @unchecked Sendable {  // one caller at a time,
     }
     let known = reader.output.violations.count
     let countBefore = reader.output.violationCount
-    let result = reader.read(payload: place, eventTime: 0, recordIndex: recordCount)
+    let result = reader.read(
+      payload: place, eventTime: 0, operation: operation, recordIndex: recordCount)
     guard result.isValid else {
       let found = reader.output.violations[known...].map { ($0.column, $0.expected, $0.got) }
       return bad(

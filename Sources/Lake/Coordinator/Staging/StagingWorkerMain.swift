@@ -88,10 +88,10 @@ struct StagingWorker {
     func flush() throws {
       guard !slice.isEmpty else { return }
       let name = "\(reply.files.count).parquet"
-      let (file, refused) = try materializer.write(
+      let written = try materializer.write(
         slice, shape: request.shape, to: request.folder + "/" + name)
-      if let file { reply.files.append(StagingReply.File(file, name: name)) }
-      reply.refused += refused.map {
+      if let file = written.file { reply.files.append(StagingReply.File(file, name: name)) }
+      reply.refused += written.failed.map {
         StagingReply.Refused(
           position: Int($0.event.token.rawValue), message: $0.message,
           payload: Data($0.event.record.payload))

@@ -1,4 +1,5 @@
 import Catalog
+import LakeTables
 import Model
 import PostgreSQL
 
@@ -56,7 +57,7 @@ extension PostgreSQLCatalog {
     tenant: TenantID, before id: SnapshotID?, limit: Int
   ) async throws(CatalogError) -> [SnapshotRecord] {
     let rows = try await call(
-      Self.snapshotSelection("w.snapshot_id < $3"),
+      snapshotSelection("w.snapshot_id < $3"),
       [.int64(tenant.rawValue), .int64(Int64(limit)), .int64(id?.rawValue ?? .max)])
     return (0..<rows.count).map { Self.snapshot(rows, $0, from: 0) }
   }
@@ -64,19 +65,23 @@ extension PostgreSQLCatalog {
   private func oneSnapshot(
     _ condition: String, _ values: [PostgreSQLValue]
   ) async throws(CatalogError) -> SnapshotRecord {
-    let rows = try await call(Self.snapshotSelection(condition), values)
+    let rows = try await call(snapshotSelection(condition), values)
     guard rows.count > 0 else { throw .snapshotNotFound }
     return Self.snapshot(rows, 0, from: 0)
   }
 
   /// The snapshots of tenant $1 that satisfy `condition`, newest first, at most $2.
-  private static func snapshotSelection(_ condition: String) -> String {
+  private func snapshotSelection(_ condition: String) -> String {
     """
     SELECT w.snapshot_id, \(SQLFunction.microseconds.name)(s.snapshot_time), c.author, w.watermark,
       (SELECT max(p.snapshot_id) FROM duckmesh_watermark p
-        WHERE p.tenant_id = $1 AND p.snapshot_id < w.snapshot_id)
+        WHERE p.tenant_id = $1 AND p.snapshot_id < w.snapshot_id),
+      p.created_at, p.expires_at, p.pin_name, r.restored_from
     FROM duckmesh_watermark w JOIN ducklake_snapshot s USING (snapshot_id)
     LEFT JOIN ducklake_snapshot_changes c USING (snapshot_id)
+    \(PinSQL.join(now: "\(SQLFunction.now.name)(\(database.wallOverrideText))"))
+    LEFT JOIN duckmesh_restore r
+      ON r.tenant_id = w.tenant_id AND r.snapshot_id = w.snapshot_id
     WHERE w.tenant_id = $1 AND \(condition) ORDER BY w.snapshot_id DESC LIMIT $2
     """
   }
@@ -89,30 +94,43 @@ extension PostgreSQLCatalog {
       time: Timestamp(microseconds: rows.int64(row, first + 1)),
       createdBy: rows.text(row, first + 2),
       watermark: VisibilityToken(rows.int64(row, first + 3)),
-      parent: rows.optionalInt64(row, first + 4).map(SnapshotID.init))
+      parent: rows.optionalInt64(row, first + 4).map(SnapshotID.init),
+      pin: rows.optionalInt64(row, first + 5).map { createdAt in
+        SnapshotPin(
+          snapshot: SnapshotID(rows.int64(row, first)),
+          name: rows.optionalText(row, first + 7), createdAt: Timestamp(microseconds: createdAt),
+          expiresAt: rows.optionalInt64(row, first + 6).map { Timestamp(microseconds: $0) })
+      },
+      restoredFrom: rows.optionalInt64(row, first + 8).map(SnapshotID.init))
   }
 
   package func contents(
     of snapshots: [SnapshotID], tenant: TenantID
-  ) async throws(CatalogError) -> [[TableContent]] {
+  ) async throws(CatalogError) -> [SnapshotID: [TableContent]] {
     let rows = try await call(
       Self.contentSelection, [.int64(tenant.rawValue), .int64s(snapshots.map(\.rawValue))])
-    var contents: [[TableContent]] = Array(repeating: [], count: snapshots.count)
+    var contents: [SnapshotID: [TableContent]] = [:]
     for row in 0..<rows.count {
-      contents[Int(rows.int64(row, 0)) - 1].append(
+      let snapshot = SnapshotID(rows.int64(row, 0))
+      // A snapshot without tables has a row of its own.
+      guard let name = rows.optionalText(row, 1) else {
+        contents[snapshot] = []
+        continue
+      }
+      contents[snapshot, default: []].append(
         TableContent(
-          name: rows.text(row, 1), watermark: VisibilityToken(rows.int64(row, 5)),
+          name: name, watermark: VisibilityToken(rows.int64(row, 5)),
           files: Int(rows.int64(row, 2)), rows: rows.int64(row, 4), bytes: rows.int64(row, 3)))
     }
     return contents
   }
 
   private static let contentSelection = """
-    SELECT a.place, t.table_name, f.files, f.bytes, coalesce(l.table_rows, 0),
+    SELECT a.snapshot_id, t.table_name, f.files, f.bytes, coalesce(l.table_rows, 0),
       coalesce(l.last_token, 0)
-    FROM unnest($2) WITH ORDINALITY AS a(snapshot_id, place)
-    JOIN duckmesh_table t ON t.tenant_id = $1 AND t.created_snapshot <= a.snapshot_id
-      AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > a.snapshot_id)
+    FROM unnest($2) AS a(snapshot_id)
+    JOIN ducklake_snapshot s ON s.snapshot_id = a.snapshot_id
+    LEFT JOIN duckmesh_table t ON t.tenant_id = $1 AND \(TableHistorySQL.isShown(at: "a.snapshot_id"))
     CROSS JOIN LATERAL (
       SELECT count(*) AS files, coalesce(sum(k.file_size_bytes), 0)::BIGINT AS bytes
       FROM ducklake_data_file k WHERE k.table_id = t.table_id
@@ -122,7 +140,7 @@ extension PostgreSQLCatalog {
       SELECT k.table_rows, k.last_token FROM duckmesh_ledger k
       WHERE k.tenant_id = $1 AND k.table_id = t.table_id AND k.snapshot_id <= a.snapshot_id
       ORDER BY k.snapshot_id DESC LIMIT 1) l ON TRUE
-    ORDER BY a.place, lower(t.table_name)
+    ORDER BY a.snapshot_id, lower(t.table_name)
     """
 
   package func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress {
@@ -134,8 +152,9 @@ extension PostgreSQLCatalog {
           WHERE tenant_id = $1 AND first_token > c.watermark ORDER BY first_token LIMIT 1),
         \(VoidRows.columns("h.tenant_id")), latest.*
       FROM duckmesh_head h JOIN duckmesh_consumer c USING (tenant_id)
-      CROSS JOIN LATERAL (\(Self.snapshotSelection("TRUE"))) AS latest(
-        snapshot_id, snapshot_time, author, shown, parent)
+      CROSS JOIN LATERAL (\(snapshotSelection("TRUE"))) AS latest(
+        snapshot_id, snapshot_time, author, shown, parent, pinned_at, pinned_until, pin_name,
+        restored_from)
       WHERE h.tenant_id = $1
       """,
       [.int64(tenant.rawValue), .int64(1)])

@@ -1,8 +1,9 @@
 extension SQLFunction {
   static let catalog =
-    [openSnapshot, commitEvents, resolveEvents]
-    + [claimTable, fenceTable, commitMerge, resolveMerge]
-    + [makeTenant, makeTable, endTable, expireSnapshots, raiseEpochs, adopt]
+    [openSnapshot] + replaying + [commitEvents, resolveEvents]
+    + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
+    + pins
+    + [makeTenant, makeTable, alterTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }
 
 /// What functions that commit have in common.

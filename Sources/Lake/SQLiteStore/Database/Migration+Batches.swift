@@ -3,7 +3,7 @@ import LakeTables
 extension Migration {
   /// Keys of whole batches, producers that number theirs, and the register of uploads.
   static let batches = Migration(
-    version: 4, name: "batches",
+    version: 6, name: "batches",
     up: [
       "ALTER TABLE duckmesh_key ADD COLUMN token_count INTEGER NOT NULL DEFAULT 1",
       """

@@ -18,15 +18,7 @@ struct IngestHandler: Sendable {
 
   init(services: APIServices) {
     self.services = services
-    parser = IngestParser(limits: Self.edgeLimits(services.limits.request))
-  }
-
-  static func edgeLimits(_ limits: Limits.Request) -> IngestLimits {
-    IngestLimits(
-      records: limits.records, keyBytes: limits.idempotencyKeyBytes,
-      listedViolations: limits.listedViolations,
-      visibilityTimeoutMs: limits.maximumVisibilityTimeoutMs,
-      json: JSONLimits(depth: limits.nestingDepth))
+    parser = IngestParser(limits: IngestLimits(services.limits.request))
   }
 
   func handle(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
@@ -133,7 +125,7 @@ struct IngestHandler: Sendable {
     }
   }
 
-  private static func text(of violations: [SchemaViolation]) -> String {
+  static func text(of violations: [SchemaViolation]) -> String {
     violations.map { "\($0.column): expected \($0.expected), got \($0.got)" }
       .joined(separator: "; ")
   }
@@ -190,5 +182,15 @@ struct IngestHandler: Sendable {
           .string(String(decoding: parsed.idempotencyKey(of: parsed.records[index]), as: UTF8.self))
         ),
       ])
+  }
+}
+
+extension IngestLimits {
+  init(_ limits: Limits.Request) {
+    self.init(
+      records: limits.records, keyBytes: limits.idempotencyKeyBytes,
+      listedViolations: limits.listedViolations,
+      visibilityTimeoutMs: limits.maximumVisibilityTimeoutMs,
+      json: JSONLimits(depth: limits.nestingDepth))
   }
 }

@@ -23,9 +23,9 @@ struct MetricsHandler: Sendable {
         samples.set(
           metrics.accounting,
           EventAccounting(
-            acknowledged: account.acknowledged, applied: account.counts.inserted,
+            acknowledged: account.acknowledged, applied: account.counts.applied,
             superseded: account.counts.superseded, noOp: account.counts.noOperation,
-            deadLettered: account.counts.deadLettered - account.discarded,
+            deadLettered: account.counts.deadLettered,
             discarded: account.discarded, pending: account.pending),
           tenant: account.tenantName)
         samples.set(

@@ -20,20 +20,12 @@ struct SnapshotHandler: Sendable {
     }
     let tenant = try await services.tenant(context, makes: false)
     let snapshots: [SnapshotRecord]
-    let contents: [[TableContent]]
-    let kept: Set<SnapshotID>
+    let contents: [SnapshotID: [TableContent]]
     do throws(CatalogError) {
       snapshots = try await services.catalog.snapshots(
         tenant: tenant.id, before: before, limit: page.limit + 1)
       contents = try await services.catalog.contents(
         of: snapshots.prefix(page.limit).map(\.id), tenant: tenant.id)
-      // Expiry hands what a snapshot holds on to a later one: only of those that are still there
-      // after their contents were read are the contents certain.
-      let newest = snapshots.first.map { SnapshotID($0.id.rawValue + 1) }
-      kept = Set(
-        try await services.catalog.snapshots(
-          tenant: tenant.id, before: newest, limit: snapshots.count
-        ).map(\.id))
     } catch {
       throw APIError(error)
     }
@@ -41,8 +33,9 @@ struct SnapshotHandler: Sendable {
       writer.beginObject()
       writer.name("snapshots")
       writer.beginArray()
-      for (snapshot, tables) in zip(snapshots, contents) where kept.contains(snapshot.id) {
-        Self.write(snapshot, tables, &writer)
+      // One that expired since it was listed has no contents any more.
+      for snapshot in snapshots {
+        if let tables = contents[snapshot.id] { Self.write(snapshot, tables, &writer) }
       }
       writer.endArray()
       if snapshots.count > page.limit {
@@ -58,16 +51,15 @@ struct SnapshotHandler: Sendable {
       context, makes: false, missing: .snapshotNotFound)
     guard let id = Int64(context.parameters[0]) else { throw .snapshotNotFound }
     let snapshot: SnapshotRecord
-    let tables: [TableContent]
+    let contents: [TableContent]?
     do throws(CatalogError) {
       snapshot = try await services.catalog.snapshot(SnapshotID(id), tenant: tenant.id)
-      tables =
-        try await services.catalog.contents(of: [snapshot.id], tenant: tenant.id).first ?? []
-      // Still there after its contents were read: expiry, which hands them on, came not between.
-      _ = try await services.catalog.snapshot(snapshot.id, tenant: tenant.id)
+      contents = try await services.catalog.contents(of: [snapshot.id], tenant: tenant.id)[
+        snapshot.id]
     } catch {
       throw APIError(error)
     }
+    guard let tables = contents else { throw .snapshotNotFound }
     return .json(status: 200, context) { Self.write(snapshot, tables, &$0) }
   }
 
@@ -93,7 +85,14 @@ struct SnapshotHandler: Sendable {
       writer.endObject()
     }
     writer.endArray()
-    writer.member("pinned", false)
+    writer.member("pinned", snapshot.pin != nil)
+    if let pin = snapshot.pin {
+      writer.name("pin")
+      writer.beginObject()
+      PinHandler.writeMembers(of: pin, &writer)
+      writer.endObject()
+    }
+    if let origin = snapshot.restoredFrom { writer.member("restored_from", origin.rawValue) }
     writer.endObject()
   }
 }

@@ -11,12 +11,16 @@ struct TableHandler: Sendable {
 
   private static let fields: Set<String> = [
     "table_name", "schema_json", "compatibility_mode", "event_time_column",
+    "primary_key_cols", "on_existing_key", "sample_records", "dry_run",
   ]
 
   func create(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
     -> HTTPResponse
   {
-    let definition = try definition(request)
+    let (definition, isDryRun) = try definition(request)
+    if isDryRun {
+      return .json(status: 200, context) { Self.write(proposal: definition, &$0) }
+    }
     let tenant = try await services.tenant(context, makes: true)
     let table: TableRecord
     do {
@@ -88,7 +92,7 @@ struct TableHandler: Sendable {
     }
   }
 
-  private func found(_ name: String, _ tenant: TenantRecord) async throws(APIError)
+  func found(_ name: String, _ tenant: TenantRecord) async throws(APIError)
     -> TableRecord
   {
     let table: TableRecord?
@@ -101,7 +105,9 @@ struct TableHandler: Sendable {
     return table
   }
 
-  private func definition(_ request: HTTPRequest) throws(APIError) -> TableDefinition {
+  private func definition(
+    _ request: HTTPRequest
+  ) throws(APIError) -> (definition: TableDefinition, isDryRun: Bool) {
     let fields = try RequestFields(body: request.body, known: Self.fields)
     guard let name = try fields.text("table_name") else {
       throw .invalidField("table_name", "a string")
@@ -111,23 +117,8 @@ struct TableHandler: Sendable {
     } catch {
       throw .invalidField("table_name", "a valid name: \(error.explanation)")
     }
-    guard let schemaValue = fields["schema_json"] else {
-      throw .invalidField("schema_json", "an object with \"columns\"")
-    }
-    let schema: TableSchema
-    do throws(SchemaError) {
-      schema = try TableSchema(json: schemaValue)
-    } catch {
-      if case .unknownField(let field) = error { throw .unknownField(field) }
-      throw APIError(400, "SCHEMA_INVALID", error.explanation)
-    }
-    var mode = CompatibilityMode.backward
-    if let text = try fields.text("compatibility_mode") {
-      guard let known = CompatibilityMode(rawValue: text) else {
-        throw .invalidField("compatibility_mode", "backward, forward, full or none")
-      }
-      mode = known
-    }
+    var schema = try Self.schema(fields)
+    let mode = try Self.compatibilityMode(fields) ?? .backward
     let eventTime = try fields.text("event_time_column")
     if let eventTime {
       do throws(SchemaError) {
@@ -136,29 +127,125 @@ struct TableHandler: Sendable {
         throw .invalidField("event_time_column", "a column of type TIMESTAMPTZ or TIMESTAMP")
       }
     }
-    return TableDefinition(
-      name: name, schema: schema, compatibilityMode: mode, eventTimeColumn: eventTime)
+    let (primaryKey, onExistingKey) = try Self.key(fields)
+    do throws(SchemaError) {
+      schema = try schema.withPrimaryKey(primaryKey)
+    } catch {
+      throw .invalidField("primary_key_cols", "an array: \(error.explanation)")
+    }
+    let definition = TableDefinition(
+      name: name, schema: schema, compatibilityMode: mode, eventTimeColumn: eventTime,
+      primaryKey: primaryKey, onExistingKey: onExistingKey)
+    return (definition, try fields.boolean("dry_run") ?? false)
+  }
+
+  /// As the request has it, or as its sample suggests.
+  private static func schema(_ fields: RequestFields) throws(APIError) -> TableSchema {
+    guard let sample = fields["sample_records"] else {
+      guard let value = fields["schema_json"] else {
+        throw .invalidField("schema_json", "an object with \"columns\"")
+      }
+      return try readingSchema { () throws(SchemaError) in try TableSchema(json: value) }
+    }
+    guard fields["schema_json"] == nil else {
+      throw .invalidField("sample_records", "absent beside \"schema_json\"")
+    }
+    do throws(SampleInference.Failure) {
+      return try SampleInference.schema(of: sample)
+    } catch {
+      if case .schema(let problem) = error {
+        throw APIError(400, "SCHEMA_INVALID", problem.explanation)
+      }
+      throw .invalidField("sample_records", "an array of payloads: \(error.explanation)")
+    }
+  }
+
+  static func readingSchema<Schema>(
+    _ read: () throws(SchemaError) -> Schema
+  ) throws(APIError) -> Schema {
+    do {
+      return try read()
+    } catch {
+      if case .unknownField(let field) = error { throw .unknownField(field) }
+      throw APIError(400, "SCHEMA_INVALID", error.explanation)
+    }
+  }
+
+  static func compatibilityMode(
+    _ fields: RequestFields
+  ) throws(APIError) -> CompatibilityMode? {
+    guard let text = try fields.text("compatibility_mode") else { return nil }
+    guard let mode = CompatibilityMode(rawValue: text) else {
+      throw .invalidField("compatibility_mode", "backward, forward, full or none")
+    }
+    return mode
+  }
+
+  /// What a request says of the primary key; none unless it names columns.
+  private static func key(
+    _ fields: RequestFields
+  ) throws(APIError) -> (columns: [String], onExisting: ExistingKeyRule) {
+    var columns: [String] = []
+    if let value = fields["primary_key_cols"] {
+      let names = value.elements?.map(\.text)
+      guard let names, names.allSatisfy({ $0 != nil }) else {
+        throw .invalidField("primary_key_cols", "an array of column names")
+      }
+      columns = names.compactMap { $0 }
+    }
+    guard let text = try fields.text("on_existing_key") else { return (columns, .upsert) }
+    guard let rule = ExistingKeyRule(rawValue: text) else {
+      throw .invalidField("on_existing_key", "upsert or dead_letter")
+    }
+    guard !columns.isEmpty else {
+      throw .invalidField("on_existing_key", "absent for a table without \"primary_key_cols\"")
+    }
+    return (columns, rule)
   }
 
   private static func write(
     _ table: TableRecord, tenant: TenantRecord, _ writer: inout JSONWriter
   ) {
     writer.beginObject()
+    writeMembers(of: table, tenant: tenant, &writer)
+    writer.endObject()
+  }
+
+  static func writeMembers(
+    of table: TableRecord, tenant: TenantRecord, _ writer: inout JSONWriter
+  ) {
     writer.member("table_id", table.id.rawValue)
     writer.member("tenant_id", tenant.name)
     writer.member("table_name", table.name)
     writer.member("schema_version", table.schemaVersion)
+    writeMembers(of: table.definition, &writer)
+    writer.member("created_at", table.createdAt.rfc3339)
+  }
+
+  private static func writeMembers(
+    of definition: TableDefinition, _ writer: inout JSONWriter
+  ) {
     writer.name("schema_json")
-    table.definition.schema.write(to: &writer)
+    definition.schema.write(to: &writer)
     writer.name("primary_key_cols")
-    writer.raw("[]")
+    writer.beginArray()
+    for name in definition.primaryKey { writer.string(name) }
+    writer.endArray()
+    if definition.isKeyed {
+      writer.member("on_existing_key", definition.onExistingKey.rawValue)
+    }
     writer.name("partition_spec")
     writer.raw("[]")
-    writer.member("compatibility_mode", table.definition.compatibilityMode.rawValue)
-    if let column = table.definition.eventTimeColumn {
-      writer.member("event_time_column", column)
-    }
-    writer.member("created_at", table.createdAt.rfc3339)
+    writer.member("compatibility_mode", definition.compatibilityMode.rawValue)
+    if let column = definition.eventTimeColumn { writer.member("event_time_column", column) }
+  }
+
+  /// A table that was asked for and not made.
+  private static func write(proposal definition: TableDefinition, _ writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.member("table_name", definition.name)
+    writeMembers(of: definition, &writer)
+    writer.member("dry_run", true)
     writer.endObject()
   }
 }

@@ -61,8 +61,8 @@ struct ArrowField {
     values = []
   }
 
-  var duckDB: DuckDBArrowField {
-    DuckDBArrowField(
+  var duckDB: DuckDBArrowInput {
+    DuckDBArrowInput(
       name: name, format: format, children: children.map(\.duckDB),
       dictionary: values.first?.duckDB)
   }

@@ -67,6 +67,10 @@ extension APIError {
       self.init(
         413, "PAYLOAD_TOO_LARGE", "the body is larger than this route takes",
         context: [.init("maximum_bytes", .integer(maximum))])
+    case .keyedBatchTooLarge(let maximum):
+      self.init(
+        413, "PAYLOAD_TOO_LARGE", "a batch for a table with a primary key is larger than is taken",
+        context: [.init("maximum_bytes", .integer(maximum))])
     case .recordTooLong(let line, let maximum):
       self.init(
         400, "LIMIT_EXCEEDED", "a record is longer than the limit batch_record_bytes of \(maximum)",

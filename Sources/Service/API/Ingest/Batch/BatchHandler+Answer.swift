@@ -75,8 +75,9 @@ extension BatchHandler {
     do throws(CatalogError) {
       guard try await services.catalog.deadLetterCount(tenant: tenant) > 0 else { return }
       letters = try await services.catalog.deadLetters(
-        tenant: tenant, from: receipt.firstToken, through: receipt.lastToken,
-        limit: services.limits.request.listedViolations)
+        tenant: tenant,
+        matching: DeadLetterFilter(tokenRange: receipt.firstToken...receipt.lastToken),
+        after: nil, limit: services.limits.request.listedViolations)
     } catch {
       throw APIError(error)
     }

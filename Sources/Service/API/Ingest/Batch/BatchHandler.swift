@@ -85,8 +85,13 @@ struct BatchHandler: Sendable {
     guard let table = try await services.directory.currentTable(named: name, of: tenant) else {
       throw .tableNotFound(named: [name])
     }
-    guard batch.operation == .insert else {
+    guard batch.operation == .insert || table.ingest.isKeyed else {
       throw APIError(EdgeError.primaryKeyRequired(recordIndex: 0))
+    }
+    guard batch.format.records != nil || !table.ingest.isKeyed else {
+      throw APIError(
+        415, "UNSUPPORTED_MEDIA_TYPE",
+        "a table with a primary key takes batches of records: application/x-ndjson or text/csv")
     }
     let id = table.record.id
     var producer: BatchPublish.Producer?
@@ -137,9 +142,10 @@ struct BatchHandler: Sendable {
         limits: BatchIntake.Limits(
           bodyBytes: limits.batch.bodyBytes, recordBytes: limits.batch.recordBytes,
           gatheredBytes: limits.batch.gatheredBytes,
-          gatheredRecords: limits.batch.gatheredRecords, deadLetters: limits.batch.deadLetters,
+          gatheredRecords: limits.batch.gatheredRecords, keyedBytes: limits.request.bodyBytes,
+          deadLetters: limits.batch.deadLetters,
           deadLetterBytes: 32 << 20),
-        edge: IngestHandler.edgeLimits(limits.request), store: batches.store,
+        edge: IngestLimits(limits.request), store: batches.store,
         staging: batches.staging)
     } catch {
       throw APIError(error)

@@ -25,6 +25,8 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
     var recordBytes: Int
     var gatheredBytes: Int
     var gatheredRecords: Int
+    /// Of a table with a primary key, whose rows are resolved one by one.
+    var keyedBytes: Int
     /// Bad records that one batch may turn into dead letters.
     var deadLetters: Int
     var deadLetterBytes: Int
@@ -91,7 +93,8 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
       sink = .none
     case (.reading, let records?):
       reader = BatchReader(
-        format: records, table: table.ingest, limits: edge, longestRecord: limits.recordBytes)
+        format: records, table: table.ingest, operation: request.operation, limits: edge,
+        longestRecord: limits.recordBytes)
       sink = .gathering([])
     case (.reading, nil):
       reader = nil
@@ -118,7 +121,7 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
 
   /// Whether the body's rows go to files; asked before any byte is taken, and after each piece.
   var needsStaging: Bool {
-    guard mode == .reading, folder == nil else { return false }
+    guard mode == .reading, folder == nil, !table.ingest.isKeyed else { return false }
     guard case .gathering(let records) = sink else { return format.records == nil }
     return !isRefused
       && (gatheredBytes > limits.gatheredBytes || records.count > limits.gatheredRecords)
@@ -218,6 +221,9 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
       sink = .none
       gathered += records
       gatheredBytes += records.reduce(0) { $0 + $1.payload.count }
+      guard !table.ingest.isKeyed || gatheredBytes <= limits.keyedBytes else {
+        throw .body(.keyedBatchTooLarge(maximum: limits.keyedBytes))
+      }
       sink = .gathering(gathered)
     case .staging(let process):
       guard !isRefused else { return }
