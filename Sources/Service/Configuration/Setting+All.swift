@@ -174,6 +174,9 @@ extension Setting {
       "DUCKMESH_BATCH_STAGING_BYTES", \.batch.gatheredBytes, 0...(256 << 20),
       "Batches of more bytes are written to files before they are published."),
     count(
+      "DUCKMESH_BATCH_STAGING_RECORDS", \.batch.gatheredRecords, 0...10_000_000,
+      "Batches of more records are written to files before they are published."),
+    count(
       "DUCKMESH_MAX_BATCH_DEAD_LETTERS", \.batch.deadLetters, 0...1_000_000,
       "Bad records that one batch may turn into dead letters; with more it is refused."),
   ]
