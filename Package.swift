@@ -77,7 +77,7 @@ let package = Package(
     swiftTarget("Model", in: "Foundations"),
 
     // Ring 3, an event on its way in.
-    swiftTarget("Edge", in: "Ingest", ["Model", "SimdJSON", "Digest"]),
+    swiftTarget("Edge", in: "Ingest", ["Model", "SimdJSON", "Digest", "Zlib", "Zstd"]),
     swiftTarget("Consistency", in: "Ingest", ["Model"]),
     swiftTarget("IngestBus", in: "Ingest", ["Model", "Consistency", "Zstd"]),
     swiftTarget(
@@ -154,7 +154,7 @@ let package = Package(
     tests("DuckDBTests", ["DuckDB", "Rendering", "TestSupport"]),
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
-    tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),
+    tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest", "Zstd"]),
     tests("ConsistencyTests", ["Consistency", "Model"]),
     tests("SimulationTests", ["Consistency", "Model"]),
     tests(

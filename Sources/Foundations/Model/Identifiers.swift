@@ -58,6 +58,16 @@ package struct CommitID: Hashable, Sendable {
   }
 }
 
+/// One upload's staged files; never used twice.
+package struct UploadID: Hashable, Sendable {
+  package let rawValue: String
+  package init(_ rawValue: String) { self.rawValue = rawValue }
+
+  package static func random() -> Self {
+    UploadID(RandomHex.digits(32))
+  }
+}
+
 /// Random names in lowercase hexadecimal.
 package enum RandomHex {
   package static func digits(_ count: Int) -> String {

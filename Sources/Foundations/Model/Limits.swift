@@ -3,6 +3,7 @@
 package struct Limits: Sendable, Equatable {
   package var catalog = Catalog()
   package var request = Request()
+  package var batch = Batch()
   package var query = Query()
   package var rates = Rates()
   package var publish = Publish()
@@ -38,6 +39,23 @@ package struct Limits: Sendable, Equatable {
     package var maximumPageSize = 1_000
     /// Tenants that unauthenticated writers can make.
     package var openTenants = 1_000
+
+    package init() {}
+  }
+
+  /// What one batch (NDJSON, CSV, Parquet, Arrow) may hold, and all of them together.
+  package struct Batch: Sendable, Equatable {
+    package var bodyBytes = 4 << 30
+    package var recordBytes = 32 << 20
+    /// Batches whose bodies are read at once.
+    package var readAtOnce = 32
+    /// Batches whose rows are written to files at once, each by a child process.
+    package var stagedAtOnce = 2
+    package var stagingMemoryBytes = 1 << 30
+    /// Above this, rows are written to files before they are published.
+    package var gatheredBytes = 8 << 20
+    package var gatheredRecords = 50_000
+    package var deadLetters = 10_000
 
     package init() {}
   }

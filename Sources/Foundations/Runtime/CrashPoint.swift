@@ -13,6 +13,8 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   case insidePublish = "inside-publish"
   /// Events are durable in the bus; no client has been told.
   case afterPublish = "after-publish"
+  /// An upload's files are durable; nothing refers to them.
+  case afterUpload = "after-upload"
   case afterClaim = "after-claim"
   /// A tenant is leased for the sake of its dead letters.
   case afterReplayClaim = "after-replay-claim"

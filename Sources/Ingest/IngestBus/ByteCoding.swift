@@ -19,6 +19,15 @@ struct ByteWriter {
     number(UInt64(value.count))
     bytes.append(contentsOf: value)
   }
+
+  mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value)) }
+
+  mutating func text(_ value: String) { counted(Array(value.utf8)) }
+
+  mutating func optional<Value>(_ value: Value?, _ write: (inout Self, Value) -> Void) {
+    byte(value == nil ? 0 : 1)
+    if let value { write(&self, value) }
+  }
 }
 
 /// Reads what `ByteWriter` wrote; every read is checked against the end.
@@ -51,5 +60,20 @@ struct ByteReader {
     guard let count = number(), count <= UInt64(bytes.count - position) else { return nil }
     defer { position += Int(count) }
     return bytes[position..<position + Int(count)]
+  }
+
+  mutating func signed() -> Int64? { number().map { Int64(bitPattern: $0) } }
+
+  mutating func text() -> String? { counted().map { String(decoding: $0, as: UTF8.self) } }
+
+  /// - Returns: nil for damaged bytes, a nil inside for no value.
+  mutating func optional<Value>(_ read: (inout Self) -> Value?) -> Value?? {
+    switch byte() {
+    case 0: return .some(nil)
+    case 1:
+      guard let value = read(&self) else { return nil }
+      return .some(value)
+    default: return nil
+    }
   }
 }

@@ -51,7 +51,14 @@ package struct EventRun: Sendable, Equatable {
   }
 }
 
-/// The byte form of a segment's body, version 1.
+/// What a segment's body says.
+package enum SegmentContent: Sendable, Equatable {
+  case records([EventRun])
+  /// The events are rows of files that stand ready.
+  case staged(StagedBatch)
+}
+
+/// The byte form of a segment's body, version 1 for records; `StagedBatch` has version 2.
 ///
 /// One version byte, then runs until the end: table, schema version and record count as LEB128
 /// numbers, the trace id as a counted text, then the records: a flags byte (bits 0–1 operation,
@@ -62,6 +69,7 @@ package enum SegmentCodec {
   package enum Failure: Error, Equatable { case damaged }
 
   private static let version: UInt8 = 1
+  static let stagedVersion: UInt8 = 2
   /// Larger than any group the publisher forms.
   private static let byteLimit = 1 << 30
 
@@ -89,13 +97,42 @@ package enum SegmentCodec {
       compressed: Zstd.compress(writer.bytes), recordCount: count, byteCount: writer.bytes.count)
   }
 
+  /// - Throws: `damaged` also for a segment that refers to staged files.
   package static func decode(_ body: SegmentBody) throws(Failure) -> [EventRun] {
+    guard case .records(let runs) = try content(of: body) else { throw .damaged }
+    return runs
+  }
+
+  package static func content(of body: SegmentBody) throws(Failure) -> SegmentContent {
     guard body.recordCount >= 0,
       let bytes = try? Zstd.decompress(body.compressed, limit: byteLimit),
       bytes.count == body.byteCount
     else { throw .damaged }
     var reader = ByteReader(bytes)
-    guard reader.byte() == version else { throw .damaged }
+    switch reader.byte() {
+    case version: return .records(try decodeRuns(&reader, body))
+    case stagedVersion:
+      guard let batch = StagedBatch(&reader), reader.isAtEnd,
+        batch.recordCount == body.recordCount
+      else { throw .damaged }
+      return .staged(batch)
+    default: throw .damaged
+    }
+  }
+
+  /// The body that refers to files; it is as small as what is known of them.
+  package static func encode(_ batch: StagedBatch) -> SegmentBody {
+    var writer = ByteWriter(capacity: 4_096)
+    writer.byte(stagedVersion)
+    batch.write(to: &writer)
+    return SegmentBody(
+      compressed: Zstd.compress(writer.bytes), recordCount: batch.recordCount,
+      byteCount: writer.bytes.count)
+  }
+
+  private static func decodeRuns(
+    _ reader: inout ByteReader, _ body: SegmentBody
+  ) throws(Failure) -> [EventRun] {
     var runs: [EventRun] = []
     var count = 0
     while !reader.isAtEnd {

@@ -5,16 +5,19 @@ import Model
 package struct DeadLetterFilter: Sendable, Equatable {
   package var ids: [Int64]?
   package var tokens: [VisibilityToken]?
+  package var tokenRange: ClosedRange<VisibilityToken>?
   /// A table's name in any case, dropped tables included.
   package var tableName: String?
   package var reason: String?
 
   package init(
-    ids: [Int64]? = nil, tokens: [VisibilityToken]? = nil, tableName: String? = nil,
+    ids: [Int64]? = nil, tokens: [VisibilityToken]? = nil,
+    tokenRange: ClosedRange<VisibilityToken>? = nil, tableName: String? = nil,
     reason: String? = nil
   ) {
     self.ids = ids
     self.tokens = tokens
+    self.tokenRange = tokenRange
     self.tableName = tableName
     self.reason = reason
   }

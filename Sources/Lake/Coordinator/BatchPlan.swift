@@ -13,17 +13,27 @@ struct PlannedEvent: Sendable {
   var acceptedPayload: [UInt8]?
 }
 
+/// Events whose rows stand in files of an upload, with the token of the first.
+struct PlannedUpload: Sendable {
+  let firstToken: VisibilityToken
+  let batch: StagedBatch
+}
+
 /// The events of one table in one batch, in token order.
 struct TableBatch: Sendable {
   let tenant: TenantID
   let epoch: LeaseEpoch
   let table: TableID
   var events: [PlannedEvent] = []
+  var uploads: [PlannedUpload] = []
   /// The dead letters that the events come from, by token; empty for events of the bus.
   var letters: [VisibilityToken: ClaimedLetter] = [:]
 
   /// Whether the events are dead letters of earlier commits, whose turn is long over.
   var isReplay: Bool { !letters.isEmpty }
+
+  /// How many tokens it stands for.
+  var tokenCount: Int { uploads.reduce(events.count) { $0 + $1.batch.recordCount } }
 }
 
 /// What a set of claims asks for, by table.
@@ -78,7 +88,21 @@ struct BatchPlan: Sendable {
     traces: inout Set<String>
   ) throws(Failure) {
     let damaged = Failure.damagedSegment(tenant: claim.tenant, firstToken: segment.firstToken)
-    guard let runs = try? SegmentCodec.decode(segment.body) else { throw damaged }
+    let runs: [EventRun]
+    switch try? SegmentCodec.content(of: segment.body) {
+    case .records(let found): runs = found
+    case .staged(let batch):
+      guard segment.skipped.isEmpty,
+        segment.lastToken == segment.firstToken.advanced(by: batch.recordCount - 1)
+      else { throw damaged }
+      if !batch.traceID.isEmpty { traces.insert(batch.traceID) }
+      tables[
+        batch.table,
+        default: TableBatch(tenant: claim.tenant, epoch: claim.epoch, table: batch.table)
+      ].uploads.append(PlannedUpload(firstToken: segment.firstToken, batch: batch))
+      return
+    case nil: throw damaged
+    }
     var skipped = segment.skipped[...]
     var position = 0
     var token = segment.firstToken

@@ -142,7 +142,7 @@ extension Coordinator {
 }
 
 extension EnvironmentFailure {
-  init(_ error: BusError) {
+  package init(_ error: BusError) {
     self =
       switch error {
       case .storageFull: .storageFull

@@ -39,7 +39,7 @@ struct Flight: Sendable {
     }
     CrashPoint.afterClaim.reached()
     metrics.coordinator.claimBatchSize.observe(
-      plan.batches.reduce(0) { $0 + $1.events.count })
+      plan.batches.reduce(0) { $0 + $1.tokenCount })
     return try await carry(plan, fences: claims.map(\.fence), suspects: suspects)
   }
 
@@ -128,10 +128,13 @@ struct Flight: Sendable {
       let isSuspect = batch.isReplay || work.suspects.contains(batch.tenant)
       let probe = isSuspect ? crashGuard?.probe : nil
       let upgrades = try await upgrades(of: batch, to: table)
+      let paths = uploadPaths(of: batch, &work)
       let materialized = try await materializers.run {
         (materializer) throws(EnvironmentFailure) in
-        try materializer.materialize(
+        var materialized = try materializer.materialize(
           batch.upgraded(upgrades), table: table, lookup: lookup, to: path, probing: probe)
+        try materializer.add(batch.uploads, to: &materialized, paths: paths)
+        return materialized
       }
       work.files.willStage(materialized.stagedFiles.map(\.path))
       if materialized.liveFiles != nil {
@@ -139,6 +142,19 @@ struct Flight: Sendable {
       }
       work.tables[draft] = materialized
     }
+  }
+
+  /// Paths for files of uploads that must be written anew, known before any is written: a flight
+  /// that fails finds all that there may be.
+  private func uploadPaths(
+    of batch: TableBatch, _ work: inout FlightWork
+  ) -> Materializer.UploadPaths {
+    let spares = batch.uploads.flatMap(\.batch.files).map { _ in store.stagingPath() }
+    work.files.willStage(spares)
+    let unused = Lock(spares)
+    return Materializer.UploadPaths(
+      source: { [store] in store.localPath(of: $0, in: $1) },
+      staging: { [store] in unused.withLock { $0.popLast() } ?? store.stagingPath() })
   }
 
   /// The live files of a keyed table; none of any other.
@@ -180,18 +196,21 @@ struct Flight: Sendable {
     return upgrades
   }
 
-  /// Makes the staged files durable under their final names.
+  /// Makes the staged files durable under their final names, and the uploads' files as well.
   private func put(
     _ drafts: [FlightProtocol.Draft], _ work: inout FlightWork
   ) async throws(EnvironmentFailure) {
     let tables = work.tables
-    let staged = drafts.flatMap { draft in
-      (tables[draft]?.objects ?? []).map { (draft: draft, object: $0) }
-    }
-    guard !staged.isEmpty else { return }
-    work.files.willPut(staged)
+    let staged = drafts.flatMap { tables[$0]?.objects ?? [] }
+    let uploaded = drafts.flatMap { tables[$0]?.uploadedObjects ?? [] }
+    guard !staged.isEmpty || !uploaded.isEmpty else { return }
+    work.files.willPut(
+      drafts.flatMap { draft in
+        (tables[draft]?.keys ?? []).map { (draft: draft, key: $0) }
+      })
     do {
-      try await store.put(staged.map(\.object))
+      if !staged.isEmpty { try await store.put(staged) }
+      if !uploaded.isEmpty { try await store.adopt(uploaded) }
     } catch .storageFull {
       throw .storageFull
     } catch {
@@ -234,7 +253,7 @@ struct Flight: Sendable {
   ) -> EventCommit {
     EventCommit(
       id: .random(), owner: owner, fences: fences, tables: tables.compactMap(\.committed),
-      files: tables.compactMap(\.newFile), deletes: tables.flatMap(\.newDeletes),
+      files: tables.flatMap(\.newFiles), deletes: tables.flatMap(\.newDeletes),
       ledger: tables.map {
         NewLedgerRow(
           tenant: $0.batch.tenant, table: $0.batch.table, counts: $0.counts,

@@ -13,12 +13,12 @@ struct FlightFiles: Sendable {
   mutating func willStage(_ paths: [String]) { stagedPaths.formUnion(paths) }
 
   /// The objects may be there from now on, whether putting them succeeds or not.
-  mutating func willPut(_ objects: [(draft: FlightProtocol.Draft, object: StagedObject)]) {
-    for (draft, object) in objects { keys[draft, default: []].append(object.key) }
+  mutating func willPut(_ objects: [(draft: FlightProtocol.Draft, key: String)]) {
+    for (draft, key) in objects { keys[draft, default: []].append(key) }
   }
 
-  mutating func didPut(_ objects: [(draft: FlightProtocol.Draft, object: StagedObject)]) {
-    stagedPaths.subtract(objects.map(\.object.localPath))
+  mutating func didPut(_ objects: [StagedObject]) {
+    stagedPaths.subtract(objects.map(\.localPath))
   }
 
   /// Takes away the drafts given up and all that is staged; what cannot be taken away is an orphan.

@@ -7,10 +7,16 @@ import ObjectStore
 struct MaterializedTable: Sendable {
   let batch: TableBatch
   let table: TableRecord?
-  let deadLetters: [NewDeadLetter]
+  var deadLetters: [NewDeadLetter]
   let written: WrittenBatch
   /// The live files among which a keyed table's keys were looked for.
   let liveFiles: Set<LiveFile>?
+  /// Files of uploads that the commit takes as they are.
+  var adopted: [AdoptedFile] = []
+  /// Files of uploads written anew, still in staging.
+  var rewritten: [ParquetFile] = []
+  /// Rows of uploads that came too late for their table.
+  var lateRows: Int64 = 0
 
   init(
     batch: TableBatch, table: TableRecord?, deadLetters: [NewDeadLetter],
@@ -27,24 +33,44 @@ struct MaterializedTable: Sendable {
     let refused = Int64(deadLetters.count)
     // A letter that stays one is not counted again.
     return written.outcome.counts
+      + LedgerCounts(inserted: uploadedRows, noOperation: lateRows)
       + (batch.isReplay
         ? LedgerCounts(replayed: Int64(batch.events.count) - refused)
         : LedgerCounts(deadLettered: refused))
   }
 
+  private var uploadedRows: Int64 {
+    rewritten.reduce(0) { $0 + $1.recordCount }
+      + adopted.reduce(0) { $0 + $1.file.recordCount }
+  }
+
+  /// The files of rows in staging.
+  private var dataFiles: [ParquetFile] { (written.file.map { [$0] } ?? []) + rewritten }
+
   /// All files in staging.
   var stagedFiles: [ParquetFile] {
-    (written.file.map { [$0] } ?? []) + written.outcome.deletes.map(\.file)
+    dataFiles + written.outcome.deletes.map(\.file)
   }
 
   /// The staged files with their keys in the object store.
   var objects: [StagedObject] {
     guard let table else { return [] }
-    let data = written.file.map { [($0, DataFileName.Kind.events)] } ?? []
+    let data = dataFiles.map { ($0, DataFileName.Kind.events) }
     return (data + written.outcome.deletes.map { ($0.file, .deletes) }).map { file, kind in
       StagedObject(localPath: file.path, key: table.folder + name(of: file, kind))
     }
   }
+
+  /// The uploads' files with their keys in the object store.
+  var uploadedObjects: [UploadedObject] {
+    guard let table else { return [] }
+    return adopted.map {
+      UploadedObject(upload: $0.upload, name: $0.file.name, key: table.folder + $0.name)
+    }
+  }
+
+  /// All keys that the files get.
+  var keys: [String] { objects.map(\.key) + uploadedObjects.map(\.key) }
 
   /// The epoch in the name tells the collector of orphans whose file it was.
   private func name(of file: ParquetFile, _ kind: DataFileName.Kind) -> String {
@@ -61,13 +87,13 @@ extension MaterializedTable {
       table: table.id, schemaVersion: table.schemaVersion, liveFiles: liveFiles)
   }
 
-  var newFile: NewDataFile? {
-    written.file.map { file in
+  var newFiles: [NewDataFile] {
+    dataFiles.map { file in
       NewDataFile(
         table: batch.table, name: name(of: file, .events), recordCount: file.recordCount,
         byteCount: file.byteCount, footerByteCount: file.footerByteCount,
         statistics: file.statistics)
-    }
+    } + adopted.map { $0.newDataFile(batch.table) }
   }
 
   var newDeletes: [NewDeleteFile] {

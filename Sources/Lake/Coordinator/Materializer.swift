@@ -28,7 +28,7 @@ package enum EnvironmentFailure: Error, Equatable, Sendable {
 ///
 /// Confined to one flight at a time: it holds one connection.
 final class Materializer: @unchecked Sendable {  // handed from flight to flight by the pool's lock
-  private let connection: DuckDBConnection
+  let connection: DuckDBConnection
   private let builder: DuckDBChunkBuilder
   private let poison: PoisonText?
 
@@ -169,7 +169,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     return letters
   }
 
-  private func letter(
+  func letter(
     _ event: PlannedEvent, _ batch: TableBatch, reason: String, message: String
   ) -> NewDeadLetter {
     NewDeadLetter(

@@ -12,23 +12,24 @@ package struct CatalogRule: Sendable {
       query: """
         SELECT h.tenant_id FROM duckmesh_head h
         WHERE h.head - \(VoidSQL.count("h.tenant_id", "v.first_token <= h.head")) <> (
-          SELECT count(*) FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
-          WHERE t.tenant_id = h.tenant_id)
+          SELECT coalesce(sum(k.token_count), 0) FROM duckmesh_key k
+          JOIN duckmesh_table t USING (table_id) WHERE t.tenant_id = h.tenant_id)
         """),
     CatalogRule(
       text: "no two keys of a tenant share a token",
       query: """
-        SELECT DISTINCT tenant_id FROM (SELECT t.tenant_id FROM duckmesh_key k
-          JOIN duckmesh_table t USING (table_id)
-          GROUP BY t.tenant_id, k.token HAVING count(*) > 1) AS shared
+        SELECT DISTINCT tenant_id FROM (SELECT t.tenant_id, k.token,
+            lag(k.token + k.token_count) OVER (PARTITION BY t.tenant_id ORDER BY k.token) AS free
+          FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)) AS step WHERE token < free
         """),
     CatalogRule(
       text: "a key's token is one that was issued",
       query: """
         SELECT DISTINCT t.tenant_id FROM duckmesh_key k JOIN duckmesh_table t USING (table_id)
-        JOIN duckmesh_head h USING (tenant_id) WHERE k.token NOT BETWEEN 1 AND h.head
+        JOIN duckmesh_head h USING (tenant_id) WHERE k.token_count < 1 OR k.token < 1
+          OR k.token + k.token_count - 1 > h.head
           OR EXISTS (SELECT 1 FROM duckmesh_void v WHERE v.tenant_id = t.tenant_id
-            AND k.token BETWEEN v.first_token AND v.last_token)
+            AND v.first_token <= k.token + k.token_count - 1 AND v.last_token >= k.token)
         """),
     CatalogRule(
       text: "segments follow the watermark without a gap up to the head",

@@ -1,5 +1,6 @@
 import Catalog
 import Coordinator
+import IngestBus
 import Model
 import ObjectStore
 import Observability
@@ -26,9 +27,11 @@ package final class MaintenanceService: Service {
   private static let mergesPerRound = 8
   private static let tablesPerRound = 64
 
+  /// - Parameter uploads: nil where uploads are not collected.
   package init(
-    catalog: any Catalog, store: any ObjectStore, engine: MaterializerPool,
-    limits: Limits.Maintenance, clock: any MonotonicClock, wall: any WallClock,
+    catalog: any Catalog, uploads: (any BatchBus)? = nil, store: any ObjectStore,
+    engine: MaterializerPool, limits: Limits.Maintenance, clock: any MonotonicClock,
+    wall: any WallClock,
     metrics: DuckMeshMetrics, logger: Logger
   ) {
     self.catalog = catalog
@@ -48,7 +51,7 @@ package final class MaintenanceService: Service {
         metrics: metrics, logger: logger, owner: .random()),
       clock: clock, logger: logger)
     retention = Retention(
-      catalog: catalog, store: store,
+      catalog: catalog, uploads: uploads, store: store,
       plan: RetentionPlan(
         keepAllSeconds: limits.keepAllSeconds, keepMinutelySeconds: limits.keepMinutelySeconds,
         keepHourlySeconds: limits.keepHourlySeconds),
@@ -134,6 +137,7 @@ package final class MaintenanceService: Service {
       summary.snapshotsExpired = try await self.retention.expireSnapshots()
       summary.filesDeleted = try await self.retention.deleteScheduledFiles()
       summary.orphansDeleted = try await self.retention.deleteOrphans()
+      summary.uploadsDeleted = try await self.retention.deleteUploads()
       return summary
     }
   }

@@ -12,6 +12,7 @@ package struct RetentionSummary: Sendable, Equatable {
   package var snapshotsExpired = 0
   package var filesDeleted = 0
   package var orphansDeleted = 0
+  package var uploadsDeleted = 0
 }
 
 /// Thins out snapshots and deletes files that nobody can read any more, in bounded steps.
@@ -22,6 +23,7 @@ struct Retention: Sendable {
   private static let fileStep = 500
 
   let catalog: any Catalog
+  let uploads: (any BatchBus)?
   let store: any ObjectStore
   let plan: RetentionPlan
   let graceSeconds: Int

@@ -1,4 +1,5 @@
 import Glibc
+import Model
 
 /// The file system calls of the local store, with their errors told apart.
 enum FileSystem {
@@ -61,6 +62,14 @@ enum FileSystem {
   static func move(
     _ source: String, to target: String, folder: String, key: String
   ) throws(ObjectStoreError) {
+    try share(source, as: target, folder: folder, key: key)
+    guard unlink(source) == 0 else { throw failure("unlink") }
+  }
+
+  /// Gives a file another name, making its folder if need be; never replaces one.
+  static func share(
+    _ source: String, as target: String, folder: String, key: String
+  ) throws(ObjectStoreError) {
     // link(2) refuses an existing name, which rename(2) would replace.
     if link(source, target) != 0 {
       if errno == ENOENT {
@@ -72,12 +81,24 @@ enum FileSystem {
         throw failure("link")
       }
     }
-    guard unlink(source) == 0 else { throw failure("unlink") }
     // Readers may run as another user. Whoever may look into the folder may read the file, whatever
     // the umask of this run is.
     if let folderStatus = try status(folder), folderStatus.st_mode & 0o005 == 0o005 {
       guard chmod(target, 0o644) == 0 else { throw failure("chmod") }
     }
+  }
+
+  /// Removes a file, or a folder with all in it, as far as that is possible.
+  static func removeTree(_ path: String) {
+    if unlink(path) == 0 || errno == ENOENT { return }
+    for name in (try? names(in: path)) ?? [] { removeTree(path + "/" + name) }
+    rmdir(path)
+  }
+
+  static func modificationTime(_ status: stat) -> Timestamp {
+    let modified = status.st_mtim
+    return Timestamp(
+      microseconds: Int64(modified.tv_sec) * 1_000_000 + Int64(modified.tv_nsec) / 1_000)
   }
 
   /// - Returns: nil when nothing is there.

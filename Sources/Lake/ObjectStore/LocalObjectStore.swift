@@ -7,10 +7,11 @@ import Runtime
 /// `lake/` holds the objects; `staging/`, beside it and on the same file system, the files that
 /// are being written, so that making one an object is one rename; `records/` the records. The
 /// folder may be one that several machines share; then each process has a staging folder of its
-/// own.
+/// own. `uploads/` has the files of uploads, a folder each, in reach of all of them.
 package struct LocalObjectStore: ObjectStore {
   private let lakeFolder: String
-  private let stagingFolder: String
+  let stagingFolder: String
+  let uploadFolder: String
   private let recordFolder: String
   private let executor: BlockingExecutor
   /// Held for as long as the store is used.
@@ -26,8 +27,10 @@ package struct LocalObjectStore: ObjectStore {
   ) throws(ObjectStoreError) {
     lakeFolder = root + "/lake"
     recordFolder = root + "/records"
+    uploadFolder = root + "/uploads"
     self.executor = executor
     try FileSystem.makeFolders(lakeFolder)
+    try FileSystem.makeFolders(uploadFolder)
     guard !isShared else {
       let staging = try SharedStaging(parent: root + "/staging")
       sharedStaging = staging
@@ -37,7 +40,9 @@ package struct LocalObjectStore: ObjectStore {
     sharedStaging = nil
     stagingFolder = root + "/staging"
     try FileSystem.makeFolders(stagingFolder)
-    for name in try FileSystem.names(in: stagingFolder) { unlink(stagingFolder + "/" + name) }
+    for name in try FileSystem.names(in: stagingFolder) {
+      FileSystem.removeTree(stagingFolder + "/" + name)
+    }
   }
 
   package func stagingPath() -> String { "\(stagingFolder)/\(RandomHex.digits(24)).parquet" }
@@ -132,12 +137,10 @@ package struct LocalObjectStore: ObjectStore {
           try collect(folder: path, prefix: prefix, after: key, limit: limit, into: &objects)
         }
       } else if path > key, path.hasPrefix(prefix) {
-        let modified = entry.status.st_mtim
         objects.append(
           StoredObject(
             key: path, byteCount: Int64(entry.status.st_size),
-            modifiedAt: Timestamp(
-              microseconds: Int64(modified.tv_sec) * 1_000_000 + Int64(modified.tv_nsec) / 1_000)))
+            modifiedAt: FileSystem.modificationTime(entry.status)))
       }
     }
   }
@@ -183,7 +186,7 @@ package struct LocalObjectStore: ObjectStore {
   }
 
   /// Runs blocking calls on the store's own threads.
-  private func run<Value: Sendable>(
+  func run<Value: Sendable>(
     _ body: @escaping @Sendable () throws(ObjectStoreError) -> Value
   ) async throws(ObjectStoreError) -> Value {
     let result: Result<Value, ObjectStoreError>

@@ -47,7 +47,7 @@ package struct StagedObject: Sendable, Equatable {
 /// Where the lake's files are.
 ///
 /// Keys are relative paths with `/`. An object never changes and its key is never used again.
-package protocol ObjectStore: Sendable {
+package protocol ObjectStore: UploadStore {
   /// A path on this machine, not there yet, at which a file for `put` can be written.
   func stagingPath() -> String
 

@@ -55,8 +55,7 @@ final class SharedStaging: Sendable {
       defer { close(descriptor) }
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { continue }
       let folder = parent + "/" + name.dropLast(lockSuffix.count)
-      for file in try FileSystem.names(in: folder) { unlink(folder + "/" + file) }
-      rmdir(folder)
+      FileSystem.removeTree(folder)
       unlink(lockPath)
     }
   }

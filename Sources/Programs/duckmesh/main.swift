@@ -12,6 +12,10 @@ if CommandLine.arguments.dropFirst().first == CrashProbe.subcommand {
   materializeProbeMain()
 }
 
+if CommandLine.arguments.dropFirst().first == StagingProcess.subcommand {
+  stagingWorkerMain()
+}
+
 let shutdown = Shutdown()
 let signals = SignalTrap(requesting: shutdown)
 exit(

@@ -63,7 +63,12 @@ package struct APIHandler: Sendable {
     case .tableChanges:
       return try await ChangesHandler(services: services).handle(request, context)
     case .ingest:
-      let response = try await ingest.handle(request, context)
+      let response: HTTPResponse
+      if let batch = context.batch {
+        response = try await BatchHandler(services: services).handle(request, batch, context)
+      } else {
+        response = try await ingest.handle(request, context)
+      }
       services.metrics.ingest.requests.with("ok").increment()
       return response
     case .query: return try await QueryHandler(services: services).handle(request, context)

@@ -15,8 +15,10 @@ package struct APIServices: Sendable {
   let configuration: ServerConfiguration
   let catalog: any Catalog
   let bus: any IngestBus
-  /// Nil in a process without the role `api`; so are the next three without theirs.
+  /// Nil in a process without the role `api`, as the next one is; so are those behind without
+  /// theirs.
   let publisher: Publisher?
+  let batches: BatchIngest?
   let coordinator: Coordinator?
   let queries: QueryService?
   let maintenance: MaintenanceService?
@@ -39,7 +41,8 @@ package struct APIServices: Sendable {
 
   package init(
     configuration: ServerConfiguration, catalog: any Catalog, bus: any IngestBus,
-    store: any ObjectStore, publisher: Publisher?, coordinator: Coordinator?, hub: VisibilityHub,
+    store: any ObjectStore, publisher: Publisher?, batches: BatchIngest?, coordinator: Coordinator?,
+    hub: VisibilityHub,
     queries: QueryService?, maintenance: MaintenanceService?, storage: StorageMonitor,
     pending: PendingEvents, metrics: DuckMeshMetrics, registry: MetricRegistry,
     lakeObjection: @escaping @Sendable () -> String?,
@@ -50,6 +53,7 @@ package struct APIServices: Sendable {
     self.catalog = catalog
     self.bus = bus
     self.publisher = publisher
+    self.batches = batches
     self.coordinator = coordinator
     self.hub = hub
     self.queries = queries

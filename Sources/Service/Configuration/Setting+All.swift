@@ -3,8 +3,8 @@ import Model
 extension Setting {
   /// Every setting, in the order of the documentation.
   package static let all: [Setting] =
-    general + access + catalogLimits + requestLimits + queryLimits + rateLimits + publishLimits
-    + coordinatorLimits + maintenanceLimits + workerLimits + serverLimits
+    general + access + catalogLimits + requestLimits + batchLimits + queryLimits + rateLimits
+    + publishLimits + coordinatorLimits + maintenanceLimits + workerLimits + serverLimits
 
   private static func text(
     _ variable: String, _ defaultText: String, allowed: String, _ help: String
@@ -152,6 +152,33 @@ extension Setting {
     count(
       "DUCKMESH_MAX_OPEN_TENANTS", \.request.openTenants, 1...100_000,
       "Tenants that writers can make while authentication is off."),
+  ]
+
+  private static let batchLimits = [
+    bytes(
+      "DUCKMESH_MAX_BATCH_BODY_BYTES", \.batch.bodyBytes, 1_024...(1 << 40),
+      "Bytes of a batch's body (NDJSON, CSV, Parquet, Arrow), decompressed or not."),
+    bytes(
+      "DUCKMESH_MAX_BATCH_RECORD_BYTES", \.batch.recordBytes, 1_024...(256 << 20),
+      "Bytes of one line of NDJSON or one record of CSV."),
+    count(
+      "DUCKMESH_MAX_BATCHES_READ", \.batch.readAtOnce, 1...4_096,
+      "Batches whose bodies are read at once; others wait with their bodies unread."),
+    count(
+      "DUCKMESH_MAX_BATCHES_STAGED", \.batch.stagedAtOnce, 1...256,
+      "Batches whose rows are written to files at once, each by a child process."),
+    bytes(
+      "DUCKMESH_BATCH_MEMORY_BYTES", \.batch.stagingMemoryBytes, (64 << 20)...(1 << 40),
+      "Memory of the engine in each of these child processes."),
+    bytes(
+      "DUCKMESH_BATCH_STAGING_BYTES", \.batch.gatheredBytes, 0...(256 << 20),
+      "Batches of more bytes are written to files before they are published."),
+    count(
+      "DUCKMESH_BATCH_STAGING_RECORDS", \.batch.gatheredRecords, 0...10_000_000,
+      "Batches of more records are written to files before they are published."),
+    count(
+      "DUCKMESH_MAX_BATCH_DEAD_LETTERS", \.batch.deadLetters, 0...1_000_000,
+      "Bad records that one batch may turn into dead letters; with more it is refused."),
   ]
 
   private static let queryLimits = [

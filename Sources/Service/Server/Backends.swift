@@ -9,7 +9,7 @@ import Runtime
 
 /// What stands behind the seams.
 struct Backends {
-  let bus: any IngestBus
+  let bus: any IngestBus & BatchBus
   let catalog: any Catalog
   let store: any ObjectStore
   /// Who else materialises events from the bus.

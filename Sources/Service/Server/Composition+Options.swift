@@ -45,6 +45,20 @@ extension Composition {
       groupRecords: limits.groupRecords)
   }
 
+  static func stagingOptions(
+    _ configuration: ServerConfiguration, executable: String
+  ) -> StagingOptions {
+    let confinement: StagingConfinement =
+      switch configuration.sandbox {
+      case .require: .require
+      case .prefer: .prefer
+      case .off: .off
+      }
+    return StagingOptions(
+      executable: executable, threads: configuration.limits.workers.threads,
+      memoryBytes: configuration.limits.batch.stagingMemoryBytes, confinement: confinement)
+  }
+
   static func workerOptions(
     _ configuration: ServerConfiguration, folder: DataFolder, executable: String
   ) -> WorkerPoolOptions {

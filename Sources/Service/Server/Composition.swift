@@ -44,8 +44,9 @@ struct Composition {
       store: backends.store, floorBytes: limits.server.freeSpaceFloorBytes, clock: clock)
     let api = APIServices(
       configuration: configuration, catalog: backends.catalog, bus: backends.bus,
-      store: backends.store, publisher: parts.publisher, coordinator: parts.coordinator,
-      hub: parts.hub, queries: parts.queries, maintenance: parts.maintenance, storage: storage,
+      store: backends.store, publisher: parts.publisher, batches: parts.batches,
+      coordinator: parts.coordinator, hub: parts.hub, queries: parts.queries,
+      maintenance: parts.maintenance, storage: storage,
       pending: parts.pending, metrics: metrics, registry: registry,
       lakeObjection: { [lakeGuard = backends.lakeGuard] in lakeGuard.objection },
       sandboxLayers: { [pool = parts.pool] in pool.map(Self.layers(of:)) ?? [] },

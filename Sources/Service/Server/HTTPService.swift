@@ -43,6 +43,7 @@ final class HTTPService: Service {
     options.idleTimeoutSeconds = limits.server.idleConnectionSeconds
     options.receiveDeadlineMs = limits.server.requestReadTimeoutMs
     options.maxBodyBytes = limits.request.bodyBytes
+    options.maxStreamedBodyBytes = limits.batch.bodyBytes
     let started = try HTTPServer(options: options, hooks: handler.hooks)
     server.withLock { $0 = started }
     registry.addCollector { [metrics] samples in

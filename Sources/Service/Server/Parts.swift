@@ -19,6 +19,7 @@ struct Parts {
   let hub: VisibilityHub
   let pending: PendingEvents
   let publisher: Publisher?
+  let batches: BatchIngest?
   let coordinator: Coordinator?
   let pool: WorkerPool?
   let queries: QueryService?
@@ -51,16 +52,26 @@ struct Parts {
         clock: clock, metrics: metrics, logger: logger,
         crashGuard: CrashGuard(folder: folder.path + "/attempts", probe: probe))
     }
+    let onPublished: Publisher.Listener = { [coordinator] tenant, head, bytes in
+      pending.published(tenant: tenant, head: head)
+      coordinator?.published(tenant: tenant, head: head, bytes: bytes)
+    }
     publisher =
       !roles.contains(.api)
       ? nil
       : Publisher(
         bus: backends.bus, options: Composition.publisherOptions(limits.publish), clock: clock,
-        metrics: metrics, logger: logger
-      ) { [coordinator] tenant, head, bytes in
-        pending.published(tenant: tenant, head: head)
-        coordinator?.published(tenant: tenant, head: head, bytes: bytes)
-      }
+        metrics: metrics, logger: logger, onPublished: onPublished)
+    batches =
+      !roles.contains(.api)
+      ? nil
+      : try BatchIngest(
+        bus: backends.bus,
+        publisher: BatchPublisher(
+          bus: backends.bus, clock: clock, metrics: metrics, onPublished: onPublished),
+        store: backends.store, limits: limits.batch,
+        staging: Composition.stagingOptions(configuration, executable: executable),
+        threads: max(2, limits.workers.threads))
     pool =
       !roles.contains(.query)
       ? nil
@@ -76,7 +87,7 @@ struct Parts {
       ? nil
       : engine.map {
         MaintenanceService(
-          catalog: backends.catalog, store: backends.store, engine: $0,
+          catalog: backends.catalog, uploads: backends.bus, store: backends.store, engine: $0,
           limits: limits.maintenance, clock: clock, wall: SystemWallClock(), metrics: metrics,
           logger: logger)
       }

@@ -29,6 +29,11 @@ package final class DuckDBAppender {
     try check(duckdb_append_data_chunk(handle, chunk.handle))
   }
 
+  /// Appends a chunk that somebody else keeps.
+  func append(adopted chunk: duckdb_data_chunk) throws(DuckDBError) {
+    try check(duckdb_append_data_chunk(handle, chunk))
+  }
+
   package func append(_ value: Int64) throws(DuckDBError) {
     try check(duckdb_append_int64(handle, value))
   }

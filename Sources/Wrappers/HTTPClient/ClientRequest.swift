@@ -1,4 +1,4 @@
-/// One HTTP request, complete with its body.
+/// One HTTP request, with its body or the file that the body is in.
 package struct ClientRequest: Sendable {
   /// The method as it goes on the wire, such as `GET` or `POST`.
   package var method: String
@@ -8,6 +8,8 @@ package struct ClientRequest: Sendable {
   package var headers: [(name: String, value: String)]
   /// Empty means no body for `GET`, `HEAD` and `DELETE`, and a body of zero bytes otherwise.
   package var body: [UInt8]
+  /// A file that is sent as the body in place of `body`, read while it is sent.
+  package var bodyPath: String?
   /// How long the whole exchange may take, the wait for a free connection included.
   package var timeoutMs: Int
 

@@ -1,4 +1,5 @@
 import CCurl
+import Glibc
 
 /// Sets a libcurl handle's options and remembers whether any was refused.
 struct EasyOptions {
@@ -19,9 +20,9 @@ struct EasyOptions {
     text(CURLOPT_USERAGENT, settings.userAgent)
   }
 
-  /// Keeps pointers to `body` and `headers`, which must outlive the exchange.
+  /// Keeps pointers to `body`, `file` and `headers`, which must outlive the exchange.
   mutating func set(
-    _ request: PreparedRequest, body: UnsafeRawBufferPointer,
+    _ request: PreparedRequest, body: UnsafeRawBufferPointer, file: BodyFile?,
     headers: UnsafeMutablePointer<curl_slist>?
   ) {
     text(CURLOPT_URL, request.url)
@@ -33,6 +34,13 @@ struct EasyOptions {
     }
     if request.hasBody {
       number(CURLOPT_POST, 1)
+      if let file {
+        // libcurl reads it itself where no function is set.
+        check(ccurl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, file.byteCount))
+        check(ccurl_set_pointer(easy, CURLOPT_READDATA, file.pointer))
+        text(CURLOPT_CUSTOMREQUEST, request.method)
+        return
+      }
       check(ccurl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, body.count))
       if let start = body.baseAddress, !body.isEmpty {
         check(

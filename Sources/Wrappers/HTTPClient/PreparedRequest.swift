@@ -8,6 +8,7 @@ struct PreparedRequest: Sendable {
   /// Header lines as libcurl takes them.
   let headerLines: [String]
   let body: [UInt8]
+  let bodyPath: String?
   let deadline: ContinuousClock.Instant
 
   init(_ request: ClientRequest) throws(HTTPClientError) {
@@ -19,11 +20,12 @@ struct PreparedRequest: Sendable {
     isLoopback = try Self.checkedHostIsLoopback(of: request.url)
     headerLines = try Self.lines(for: request.headers)
     body = request.body
+    bodyPath = request.bodyPath
     deadline = .now + .milliseconds(max(0, min(request.timeoutMs, 86_400_000)))
   }
 
   var hasBody: Bool {
-    !body.isEmpty || !["GET", "HEAD", "DELETE", "OPTIONS"].contains(method)
+    !body.isEmpty || bodyPath != nil || !["GET", "HEAD", "DELETE", "OPTIONS"].contains(method)
   }
 
   private static func lines(

@@ -26,6 +26,12 @@ final class TransferConnection {
     curl_easy_reset(easy)
     let receiver = ResponseReceiver(
       sink: transfer.sink, maximumBodyBytes: settings.maximumResponseBytes)
+    let file = transfer.request.bodyPath.flatMap(BodyFile.init(path:))
+    if transfer.request.bodyPath != nil, file == nil {
+      return .failure(
+        .transferFailed(
+          code: Int(CURLE_READ_ERROR.rawValue), detail: "the file of the body cannot be read"))
+    }
     return transfer.request.body.withUnsafeBytes { body in
       var list: UnsafeMutablePointer<curl_slist>?
       defer { curl_slist_free_all(list) }
@@ -37,9 +43,9 @@ final class TransferConnection {
       }
       var options = EasyOptions(easy)
       options.set(settings, timeoutMs: remainingMs)
-      options.set(transfer.request, body: body, headers: list)
+      options.set(transfer.request, body: body, file: file, headers: list)
       guard options.areSet else { return .failure(.resourcesExhausted) }
-      return withExtendedLifetime(receiver) { exchange(transfer, receiver: receiver) }
+      return withExtendedLifetime((receiver, file)) { exchange(transfer, receiver: receiver) }
     }
   }
 

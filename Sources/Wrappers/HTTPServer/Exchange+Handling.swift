@@ -18,6 +18,12 @@ extension Exchange {
         // Suspended before the task exists, so that its end always finds something to resume.
         connection.handle.suspend()
         return .start(request)
+      case .uploading:
+        // The body is whole; the handler goes on as any other does.
+        state.phase = .running
+        connection.handle.suspend()
+        state.upload?.finish()
+        return .step(.proceed)
       case .skipping(let response), .answered(let response):
         state.phase = .sending
         return .step(.queue(response))
@@ -28,19 +34,19 @@ extension Exchange {
     switch next {
     case .step(let step): return step
     case .start(let request):
-      start(request)
+      // From here the task gives back what the request holds.
+      let reservedBytes = state.withLock { state in
+        let bytes = state.reservedBytes
+        state.reservedBytes = 0
+        state.holdsSlot = false
+        return bytes
+      }
+      start(request, reservedBytes: reservedBytes)
       return .proceed
     }
   }
 
-  private func start(_ request: HTTPRequest) {
-    // From here the task gives back what the request holds.
-    let reservedBytes = state.withLock { state in
-      let bytes = state.reservedBytes
-      state.reservedBytes = 0
-      state.holdsSlot = false
-      return bytes
-    }
+  func start(_ request: HTTPRequest, reservedBytes: Int) {
     let task = Task { await self.run(request, reservedBytes: reservedBytes) }
     let isOver = state.withLock { state in
       if case .over = state.phase { return true }
@@ -54,6 +60,7 @@ extension Exchange {
     defer { server.slots.giveBack() }
     let response = await server.hooks.handler(request)
     server.bodies.release(reservedBytes)
+    if request.bodyStream != nil, answerInMidUpload(response) { return }
     guard case .stream(let produce) = response.body, request.method != .head else {
       answer(response, stream: nil)
       return

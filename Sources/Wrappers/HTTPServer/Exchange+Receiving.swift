@@ -32,6 +32,8 @@ extension Exchange {
     case .refuse(let response): return refuse(response, head)
     case .accept(let maxBodyBytes, let context):
       return accept(head, min(maxBodyBytes, server.options.maxBodyBytes), context)
+    case .stream(let maxBodyBytes, let context):
+      return acceptStream(head, min(maxBodyBytes, server.options.maxStreamedBodyBytes), context)
     }
   }
 
@@ -58,6 +60,67 @@ extension Exchange {
       state.bodyLimitBytes = limitBytes
       state.phase = .receiving
       return .proceed
+    }
+  }
+
+  /// Starts the handler before the body is there.
+  private func acceptStream(
+    _ head: HTTPRequestHead, _ limitBytes: Int, _ context: (any Sendable)?
+  ) -> ExchangeStep {
+    guard head.contentLength ?? 0 <= limitBytes else {
+      return refuse(server.refusal(.bodyTooLarge(limitBytes: limitBytes), head), head)
+    }
+    let heldBytes = server.options.bodyHighWaterBytes
+    guard server.bodies.reserve(heldBytes) else {
+      return refuse(server.refusal(.bodyMemoryExhausted, head), head)
+    }
+    guard server.slots.take() else {
+      server.bodies.release(heldBytes)
+      return refuse(server.refusal(.tooManyRequests, head), head)
+    }
+    let upload = HTTPBodyStream(highWaterBytes: heldBytes)
+    upload.onRoom { [weak self] in self?.resumeUpload() }
+    let isOver = state.withLock { state in
+      if case .over = state.phase { return true }
+      state.phase = .uploading
+      state.bodyLimitBytes = limitBytes
+      state.upload = upload
+      return false
+    }
+    guard !isOver else {
+      server.slots.giveBack()
+      server.bodies.release(heldBytes)
+      return .end
+    }
+    start(
+      HTTPRequest(head: head, bodyStream: upload, context: context), reservedBytes: heldBytes)
+    return .proceed
+  }
+
+  /// The reader has made room: the client may send on.
+  private func resumeUpload() {
+    state.withLock { state in
+      guard state.uploadParkedAt != nil else { return }
+      endUploadPause(&state)
+    }
+  }
+
+  /// Resumes a connection that waits for room. Within the lock: whoever takes the mark resumes.
+  func endUploadPause(_ state: inout State) {
+    guard let since = state.uploadParkedAt else { return }
+    state.uploadParkedAt = nil
+    state.uploadPaused += since.duration(to: .now)
+    connection.handle.resume()
+  }
+
+  /// On the library's thread, for each piece of a body that a handler reads.
+  private func receiveUpload(_ piece: UnsafeRawBufferPointer, _ upload: HTTPBodyStream) {
+    guard upload.append(piece) else { return }
+    state.withLock { state in
+      // Room may have been made, or the exchange ended, since the piece was taken in.
+      guard case .uploading = state.phase, upload.isFull else { return }
+      state.uploadParkedAt = .now
+      connection.handle.suspend()
     }
   }
 
@@ -93,6 +156,9 @@ extension Exchange {
     let refusal: HTTPServerRefusal
     switch state.withLock({ receiveBody(piece, &$0) }) {
     case .taken: return .proceed
+    case .upload(let upload):
+      receiveUpload(piece, upload)
+      return .proceed
     case .end: return .end
     case .refuse(let cause): refusal = cause
     case .answer(let response):
@@ -105,6 +171,7 @@ extension Exchange {
 
   private enum PieceVerdict {
     case taken
+    case upload(HTTPBodyStream)
     case refuse(HTTPServerRefusal)
     case answer(HTTPResponse)
     case end
@@ -123,6 +190,12 @@ extension Exchange {
       return .taken
     case .skipping(let response):
       return state.receivedBytes <= server.options.maxSkippedBodyBytes ? .taken : .answer(response)
+    case .uploading:
+      guard state.receivedBytes <= state.bodyLimitBytes, let upload = state.upload else {
+        state.upload?.fail(.tooLarge)
+        return .refuse(.bodyTooLarge(limitBytes: state.bodyLimitBytes))
+      }
+      return .upload(upload)
     case .head, .running, .answered, .sending, .over: return .end
     }
   }
@@ -152,5 +225,27 @@ extension Exchange {
       return true
     }
     if isDue { connection.writeRaw(RawAnswer.render(response)) }
+  }
+
+  /// A handler answers before it has read the whole body. The connection ends with the next piece
+  /// of the body, of which the client's rest is read away.
+  ///
+  /// - Returns: whether that was the state of things.
+  func answerInMidUpload(_ response: HTTPResponse) -> Bool {
+    var plain = response
+    if case .stream = response.body {
+      plain = server.refusal(.invalidResponse, state.withLock { $0.head })
+    }
+    let answer = RawAnswer.render(plain)
+    return state.withLock { state in
+      guard case .uploading = state.phase else { return false }
+      state.phase = .over(.completed)
+      state.status = plain.status
+      state.label = response.label
+      // Within the lock: the library's thread, finding the exchange over, would close first.
+      connection.writeRaw(answer)
+      endUploadPause(&state)
+      return true
+    }
   }
 }

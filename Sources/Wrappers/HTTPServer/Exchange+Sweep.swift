@@ -14,6 +14,7 @@ extension Exchange {
     state.withLock { state in
       switch state.phase {
       case .head, .receiving, .skipping: true
+      case .uploading: state.uploadParkedAt == nil
       case .running, .answered, .sending, .over: false
       }
     }
@@ -23,7 +24,7 @@ extension Exchange {
     switch state.phase {
     case .running: .running
     case .sending: state.stream?.parking.map { .parked($0) }
-    case .head, .receiving, .skipping, .answered, .over: nil
+    case .head, .receiving, .uploading, .skipping, .answered, .over: nil
     }
   }
 
@@ -47,6 +48,7 @@ extension Exchange {
     state.phase = .over(termination)
     // Within the lock: nobody else resumes once the phase is not `running`.
     if wasRunning { connection.handle.resume() }
+    endUploadPause(&state)
     return state.stream
   }
 
@@ -62,6 +64,7 @@ extension Exchange {
     let isExpired = state.withLock { state in
       guard isOverdue(state, elapsed, limits) else { return false }
       state.phase = .over(.timedOut)
+      state.upload?.fail(.cut)
       state.status = HTTPServerRefusal.receiveTimeout.status
       // Within the lock: the library's thread, finding the exchange over, would close first.
       connection.writeRaw(answer)
@@ -74,6 +77,9 @@ extension Exchange {
     switch state.phase {
     case .head, .receiving, .skipping:
       elapsed > limits.allowed(receivedBytes: state.receivedBytes)
+    case .uploading:
+      state.uploadParkedAt == nil
+        && elapsed - state.uploadPaused > limits.allowed(receivedBytes: state.receivedBytes)
     case .running, .answered, .sending, .over: false
     }
   }
@@ -91,7 +97,8 @@ extension Exchange {
       case .answered:
         // Already resumed; shutting the socket below ends it.
         return (state.task, state.stream)
-      case .head, .receiving, .skipping, .running, .sending:
+      case .head, .receiving, .uploading, .skipping, .running, .sending:
+        state.upload?.fail(.cut)
         return (state.task, endSuspension(&state, .serverStopped))
       }
     }

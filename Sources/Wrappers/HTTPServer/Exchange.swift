@@ -11,6 +11,9 @@ final class Exchange: Sendable {
     case head
     /// Accepted; the body is being read.
     case receiving
+    /// Accepted; the handler runs and reads the body as it arrives. The connection is suspended
+    /// while `uploadIsParked`.
+    case uploading
     /// Refused; a small body is read away before the answer, so that the connection can be kept.
     case skipping(HTTPResponse)
     /// The connection is suspended and the handler runs.
@@ -35,6 +38,11 @@ final class Exchange: Sendable {
     var holdsSlot = false
     var task: Task<Void, Never>?
     var stream: ResponseStream?
+    var upload: HTTPBodyStream?
+    /// The connection is suspended for want of room in `upload`, since when.
+    var uploadParkedAt: ContinuousClock.Instant?
+    /// How long the client could not send because of us.
+    var uploadPaused: Duration = .zero
     var status = 0
     var answerBytes = 0
     var label = ""
@@ -60,6 +68,7 @@ final class Exchange: Sendable {
       state.phase = .over(.completed)
       state.task = nil
       state.stream = nil
+      state.upload = nil
       state.body = []
       state.head = nil
       state.holdsSlot = false
@@ -72,6 +81,7 @@ final class Exchange: Sendable {
     let termination = termination(of: last, reason)
     if termination != .completed { last.task?.cancel() }
     last.stream?.detach()
+    last.upload?.fail(.cut)
     connection.end(self)
     server.hooks.observe(
       HTTPExchangeSummary(

@@ -1,13 +1,19 @@
 /// A whole request as a handler gets it.
 package struct HTTPRequest: Sendable {
   package let head: HTTPRequestHead
+  /// Empty where the body is read from `bodyStream`.
   package let body: [UInt8]
+  package let bodyStream: HTTPBodyStream?
   /// What the head hook handed over with its acceptance, such as the route and the caller.
   package let context: (any Sendable)?
 
-  package init(head: HTTPRequestHead, body: [UInt8] = [], context: (any Sendable)? = nil) {
+  package init(
+    head: HTTPRequestHead, body: [UInt8] = [], bodyStream: HTTPBodyStream? = nil,
+    context: (any Sendable)? = nil
+  ) {
     self.head = head
     self.body = body
+    self.bodyStream = bodyStream
     self.context = context
   }
 

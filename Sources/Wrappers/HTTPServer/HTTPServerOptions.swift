@@ -16,6 +16,10 @@ package struct HTTPServerOptions: Sendable {
   package var connectionMemoryBytes = 16 << 10
   /// A body larger than this is 413 even if the head hook would take more.
   package var maxBodyBytes = 32 << 20
+  /// A streamed body larger than this is 413 even if the head hook would take more.
+  package var maxStreamedBodyBytes = 4 << 30
+  /// Bytes of a streamed body that the client may be ahead of its reader.
+  package var bodyHighWaterBytes = 1 << 20
   /// Bodies held for all requests together; beyond it requests are answered 503.
   package var maxBufferedBodyBytes = 512 << 20
   /// Retry-After of the server's own 503.

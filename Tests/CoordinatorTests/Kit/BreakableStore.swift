@@ -1,3 +1,4 @@
+import Model
 import ObjectStore
 import Runtime
 
@@ -63,6 +64,30 @@ final class BreakableStore: ObjectStore {
   func probe() async throws(ObjectStoreError) -> Int64? { try await local.probe() }
 
   func localPath(of key: String) -> String { local.localPath(of: key) }
+
+  func makeStagingFolder() throws(ObjectStoreError) -> String { try local.makeStagingFolder() }
+
+  func removeStagingFolder(_ folder: String) { local.removeStagingFolder(folder) }
+
+  func putUpload(
+    _ upload: UploadID, _ files: [(localPath: String, name: String)]
+  ) async throws(ObjectStoreError) {
+    try await local.putUpload(upload, files)
+  }
+
+  func adopt(_ objects: [UploadedObject]) async throws(ObjectStoreError) {
+    try await local.adopt(objects)
+  }
+
+  func deleteUploads(_ uploads: [UploadID]) async throws(ObjectStoreError) {
+    try await local.deleteUploads(uploads)
+  }
+
+  func uploads() async throws(ObjectStoreError) -> [StoredUpload] { try await local.uploads() }
+
+  func localPath(of name: String, in upload: UploadID) -> String {
+    local.localPath(of: name, in: upload)
+  }
 }
 
 /// Throws its error a number of times, then nothing any more.

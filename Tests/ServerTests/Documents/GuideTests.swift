@@ -2,19 +2,22 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.sharedServer()) struct GuideTests {
-  /// Runs the examples of a page one after the other in one folder, with the page's server in place
-  /// of the one at port 8080. Shell examples share their variables.
-  @Test(arguments: ["docs/queries.md"])
+@Suite struct GuideTests {
+  /// Runs the examples of a page one after the other in one folder, with a server of the page's own
+  /// in place of the one at port 8080. Shell examples share their variables.
+  @Test(arguments: ["docs/queries.md", "docs/bulk.md"])
   func theExamplesOfAGuideDoWhatItSays(page: String) async throws {
-    let server = try ServerProcess.shared
+    try await ServerProcess.with { server in try await Self.follow(page, server) }
+  }
+
+  private static func follow(_ page: String, _ server: ServerProcess) async throws {
     let text = try String(contentsOfFile: Repository.path(page), encoding: .utf8)
       .replacing("http://127.0.0.1:8080", with: server.address)
     let guide = Guide(text)
     #expect(guide.examples.count > 4)
     let folder = try TemporaryFolder()
     var variables = "set -euo pipefail\nexport DUCKMESH_URL=\(server.address)\n"
-    variables += "export PATH=\(try Self.programs()):$PATH\ncd \(folder.path)\n"
+    variables += "export PATH=\(try programs()):$PATH\ncd \(folder.path)\n"
     for (index, example) in guide.examples.enumerated() {
       let output = folder.path + "/output-\(index)"
       let file = folder.path + "/example-\(index)"

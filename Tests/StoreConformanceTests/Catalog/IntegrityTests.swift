@@ -15,6 +15,7 @@ import Testing
       try await lab.commitAll([table.tenant])
       _ = try await lab.publish(table, TestEvent("e"))
       _ = try await lab.publish(table, TestEvent("f"), TestEvent("g"))
+      _ = try await lab.publish(lab.batch(table, "batch", rows: 5))
       #expect(try await lab.catalog.violations().isEmpty)
       for statement in damage.statements { try await lab.backend.damage(statement) }
       let found = try await lab.catalog.violations()
@@ -74,6 +75,18 @@ struct Damage: Sendable, CustomTestStringConvertible {
     Damage("each token has exactly one key", "DELETE FROM duckmesh_key WHERE token = 2"),
     Damage("each token has exactly one key", "UPDATE duckmesh_head SET head = head + 1"),
     Damage("no two keys of a tenant share a token", "UPDATE duckmesh_key SET token = 1"),
+    Damage(
+      "each token has exactly one key",
+      "UPDATE duckmesh_key SET token_count = token_count - 1 WHERE token_count > 1"),
+    Damage(
+      "no two keys of a tenant share a token",
+      "UPDATE duckmesh_key SET token = token - 1 WHERE token_count > 1"),
+    Damage(
+      "a key's token is one that was issued",
+      "UPDATE duckmesh_key SET token_count = 6 WHERE token_count = 5"),
+    Damage(
+      "a key's token is one that was issued",
+      "UPDATE duckmesh_key SET token_count = 0 WHERE token_count = 5"),
     Damage(
       "a key's token is one that was issued", "UPDATE duckmesh_key SET token = 99 WHERE token = 2"),
     Damage(

@@ -27,6 +27,10 @@ extension PostgreSQLCatalog {
     if let tokens = filter.tokens {
       narrow({ "d.token = ANY (\($0))" }, .int64s(tokens.map(\.rawValue)))
     }
+    if let range = filter.tokenRange {
+      narrow({ "d.token >= \($0)" }, .int64(range.lowerBound.rawValue))
+      narrow({ "d.token <= \($0)" }, .int64(range.upperBound.rawValue))
+    }
     if let ids = filter.ids { narrow({ "d.dead_letter_id = ANY (\($0))" }, .int64s(ids)) }
     if let name = filter.tableName {
       narrow({ "lower(t.table_name) = lower(\($0)::TEXT)" }, .text(name))

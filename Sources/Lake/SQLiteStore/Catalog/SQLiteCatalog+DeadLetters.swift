@@ -31,6 +31,7 @@ extension SQLiteCatalog {
           AND (?4 IS NULL OR lower(t.table_name) = lower(?4)) AND (?5 IS NULL OR d.reason = ?5)
           \(Self.among("d.token", filter.tokens?.map(\.rawValue)))
           \(Self.among("d.dead_letter_id", filter.ids))
+          \(Self.within("d.token", filter.tokenRange))
         ORDER BY d.dead_letter_id LIMIT ?3
         """
       ).bind(tenant.rawValue, at: 1).bind(id ?? 0, at: 2).bind(Int64(limit), at: 3)
@@ -47,6 +48,12 @@ extension SQLiteCatalog {
       }
       return letters
     }
+  }
+
+  private static func within(_ column: String, _ range: ClosedRange<VisibilityToken>?) -> String {
+    range.map {
+      "AND \(column) BETWEEN \($0.lowerBound.rawValue) AND \($0.upperBound.rawValue)"
+    } ?? ""
   }
 
   /// Numbers only: a list of them is safe to write into the text.

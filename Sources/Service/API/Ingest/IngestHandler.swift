@@ -84,7 +84,7 @@ struct IngestHandler: Sendable {
     if parsed.violationCount > 0, parsed.onError == .reject {
       try await refuseViolations(parsed)
     }
-    try admit(parsed.records.count, tenant: tenant.id)
+    try Self.admit(parsed.records.count, tenant: tenant.id, services)
     let submission = Submission(
       tenant: tenant.id,
       request: PublishRequest(
@@ -101,7 +101,9 @@ struct IngestHandler: Sendable {
     }
   }
 
-  private func admit(_ count: Int, tenant: TenantID) throws(APIError) {
+  static func admit(
+    _ count: Int, tenant: TenantID, _ services: APIServices
+  ) throws(APIError) {
     guard
       case .refused(let isTenantsOwn, let seconds) = services.pending.admit(tenant: tenant, count)
     else { return }

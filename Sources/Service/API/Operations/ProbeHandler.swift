@@ -101,6 +101,8 @@ struct ProbeHandler: Sendable {
       for (name, value) in [
         ("body_bytes", limits.request.bodyBytes),
         ("records_per_request", limits.request.records),
+        ("batch_body_bytes", limits.batch.bodyBytes),
+        ("batch_record_bytes", limits.batch.recordBytes),
         ("idempotency_key_bytes", limits.request.idempotencyKeyBytes),
         ("json_nesting", limits.request.nestingDepth),
         ("listed_violations", limits.request.listedViolations),

@@ -24,6 +24,9 @@ struct HeadGate: Sendable {
     let trace = TraceContext.serving(traceparent: head.headers["traceparent"])
     do throws(APIError) {
       let context = try context(of: head, trace: trace)
+      if context.batch != nil {
+        return .stream(maxBodyBytes: limits.batch.bodyBytes, context: context)
+      }
       let limit = context.route.takesJSONBody ? limits.request.bodyBytes : 4 << 10
       return .accept(maxBodyBytes: limit, context: context)
     } catch {
@@ -59,11 +62,21 @@ struct HeadGate: Sendable {
       }
       identity = known
     }
-    try checkParameters(of: match.route, head)
-    if match.route.takesJSONBody { try checkMediaType(head) }
-    if let identity { try checkRates(match.route, tenant: identity.tenantName) }
-    return RequestContext(
+    let format =
+      match.route == .ingest
+      ? head.headers["Content-Type"].flatMap(BatchFormat.init(mediaType:)) : nil
+    let parameters = format == nil ? match.route.queryParameters : BatchRequest.parameters
+    try checkParameters(parameters, head, isJSONIngest: match.route == .ingest && format == nil)
+    if match.route.takesJSONBody, format == nil {
+      try checkMediaType(head, takesBatches: match.route == .ingest)
+    }
+    var context = RequestContext(
       route: match.route, parameters: match.parameters, identity: identity, trace: trace)
+    if let format {
+      context.batch = try BatchRequest(head, format: format, limits: limits.request)
+    }
+    if let identity { try checkRates(match.route, tenant: identity.tenantName) }
+    return context
   }
 
   /// Last, so that only what would be served counts; before the body, so that it costs little.
@@ -76,11 +89,16 @@ struct HeadGate: Sendable {
   }
 
   /// A misspelt parameter must not be ignored: the answer would be another than was asked for.
-  private func checkParameters(of route: Route, _ head: HTTPRequestHead) throws(APIError) {
+  private func checkParameters(
+    _ known: Set<String>, _ head: HTTPRequestHead, isJSONIngest: Bool
+  ) throws(APIError) {
     var seen: Set<String> = []
     for item in head.target.query {
-      guard route.queryParameters.contains(item.name) else {
-        throw .unknownField(item.name, known: route.queryParameters)
+      if isJSONIngest, BatchRequest.parameters.contains(item.name) {
+        throw .invalidField(item.name, "a member of a JSON body; as a parameter it is of batches")
+      }
+      guard known.contains(item.name) else {
+        throw .unknownField(item.name, known: known)
       }
       guard seen.insert(item.name).inserted else {
         throw .invalidField(item.name, "given once")
@@ -88,13 +106,18 @@ struct HeadGate: Sendable {
     }
   }
 
-  private func checkMediaType(_ head: HTTPRequestHead) throws(APIError) {
+  private func checkMediaType(
+    _ head: HTTPRequestHead, takesBatches: Bool
+  ) throws(APIError) {
     let type = head.headers["Content-Type"] ?? ""
     let essence = type.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
     guard essence == "application/json" else {
       throw APIError(
         415, "UNSUPPORTED_MEDIA_TYPE",
-        "send the header Content-Type: application/json",
+        "send the header Content-Type: application/json"
+          + (takesBatches
+            ? ", or for a batch " + BatchFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            : ""),
         context: [.init("got", .string(String(type.prefix(100))))])
     }
     if let encoding = head.headers["Content-Encoding"], encoding.lowercased() != "identity" {

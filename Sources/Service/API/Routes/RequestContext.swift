@@ -8,6 +8,8 @@ struct RequestContext: Sendable {
   /// Nil on open routes.
   let identity: Identity?
   let trace: TraceContext
+  /// What is asked of a batch; nil for a JSON body.
+  var batch: BatchRequest?
 
   var traceID: String { trace.traceId }
 }

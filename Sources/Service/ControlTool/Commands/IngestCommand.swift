@@ -26,7 +26,9 @@ enum IngestCommand {
       """,
     options: options, examples: examples
   ) { invocation throws(ToolFailure) in
-    try IngestRun(IngestOptions(invocation.arguments), invocation).run()
+    let options = try IngestOptions(invocation.arguments)
+    return options.isBulk
+      ? try BulkRun(options, invocation).run() : try IngestRun(options, invocation).run()
   }
 
   private static let options = [
@@ -53,6 +55,10 @@ enum IngestCommand {
       "stop (default) at a bad row, or dead_letter: keep it on the server and go on."),
     OptionSpecification("--retries", "COUNT", "How often a request is sent again. Default: 9."),
     OptionSpecification("--timeout-ms", "MS", "For one request. Default: 60000."),
+    OptionSpecification(
+      "--bulk",
+      "Send the file as it is, as one batch under one key: NDJSON, CSV, Parquet or Arrow by the "
+        + "file's name, also with .gz or .zst. --timeout-ms is 3600000 then unless given."),
     OptionSpecification("--quiet", "No progress bar."),
   ]
 
@@ -66,5 +72,8 @@ enum IngestCommand {
     .init(
       command: "duckmeshctl ingest visits visits.tsv --delimiter '\\t' --key user_id,visited_at",
       meaning: "Tab-separated, with a key of two columns."),
+    .init(
+      command: "duckmeshctl ingest trips trips.parquet --bulk",
+      meaning: "Load a whole file as one batch."),
   ]
 }

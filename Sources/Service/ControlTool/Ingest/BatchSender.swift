@@ -25,9 +25,14 @@ package struct BatchSender: Sendable {
 
   /// - Throws: the last attempt's failure, or `interrupted`.
   package func deliver(_ batch: Batch) throws(ToolFailure) -> Delivery {
-    let request = connection.request(
-      "POST", "/v1/ingest/" + ServerConnection.encoded(table), body: batch.body,
-      timeoutMs: timeoutMs)
+    try deliver(
+      connection.request(
+        "POST", "/v1/ingest/" + ServerConnection.encoded(table), body: batch.body,
+        timeoutMs: timeoutMs))
+  }
+
+  /// - Throws: the last attempt's failure, or `interrupted`.
+  func deliver(_ request: ClientRequest) throws(ToolFailure) -> Delivery {
     var attempts = 0
     while true {
       attempts += 1
@@ -66,6 +71,10 @@ package struct BatchSender: Sendable {
       let refusal = ServerRefusal(response)
       if let receipt = IngestReceipt(deadLetteredBy: refusal) {
         return .delivered(receipt)
+      }
+      // What is durable need not be sent again as a whole to be waited for.
+      if request.bodyPath != nil, refusal.errorCode == "CONSISTENCY_TIMEOUT" {
+        return .failed(.refused(refusal))
       }
       let retryAfterMs = RetryPolicy.retryAfterMs(response.header("Retry-After"))
       return RetryPolicy.isWorthRetrying(refusal)

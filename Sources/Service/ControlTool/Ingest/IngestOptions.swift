@@ -19,6 +19,8 @@ struct IngestOptions: Sendable {
   let creates: Bool
   let concurrency: Int
   let isQuiet: Bool
+  /// Whether the whole file is one batch.
+  let isBulk: Bool
   let batch: BatchBuilder.Options
   let policy: RetryPolicy
   let timeoutMs: Int
@@ -42,7 +44,9 @@ struct IngestOptions: Sendable {
     creates = arguments.has("--create")
     concurrency = try arguments.integer("--concurrency", in: 1...64, default: 8)
     isQuiet = arguments.has("--quiet")
-    timeoutMs = try arguments.integer("--timeout-ms", in: 1...3_600_000, default: 60_000)
+    isBulk = arguments.has("--bulk")
+    timeoutMs = try arguments.integer(
+      "--timeout-ms", in: 1...3_600_000, default: isBulk ? 3_600_000 : 60_000)
     var batch = BatchBuilder.Options()
     batch.maximumRecords = try arguments.integer("--batch", in: 1...10_000, default: 1_000)
     batch.waitsForVisibility = arguments.has("--wait")
@@ -57,6 +61,16 @@ struct IngestOptions: Sendable {
     var policy = RetryPolicy()
     policy.maximumAttempts = try arguments.integer("--retries", in: 0...1_000, default: 9) + 1
     self.policy = policy
+    if isBulk {
+      for option in [
+        "--create", "--null", "--key", "--format", "--delimiter", "--columns", "--no-header",
+        "--batch", "--concurrency",
+      ] where arguments.has(option) || arguments.text(option) != nil {
+        throw .usage("--bulk and \(option) exclude each other", command: "ingest")
+      }
+      guard path != "-" else { throw .usage("--bulk needs a file", command: "ingest") }
+      return
+    }
     if path == "-", keyColumns.isEmpty {
       throw .usage(
         "standard input needs --key: without a file there is nothing to make keys from",

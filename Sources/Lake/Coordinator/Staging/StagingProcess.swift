@@ -1,0 +1,219 @@
+import Catalog
+import Foundation
+import Glibc
+import IngestBus
+import Model
+import Runtime
+import Sandbox
+
+/// Why nothing came of an upload's rows.
+package enum StagingError: Error, Equatable, Sendable {
+  /// The file does not fit the table.
+  case violations([StagedFileViolation])
+  /// The file cannot be read.
+  case unreadable(String)
+  /// The child ended by itself on these data, as the engine does when it gives up.
+  case crashed
+  case storageFull
+  case environment(String)
+}
+
+/// What became of an upload's rows: files in the child's folder, in the order of the rows.
+package struct StagedRows: Sendable {
+  package var files: [StagedBatch.File]
+  /// Payloads that the engine refused, by their place, with its words.
+  package var refused: [(position: Int, message: String, payload: [UInt8])]
+}
+
+/// How staging children are started.
+package struct StagingOptions: Sendable {
+  /// The absolute path of `duckmesh`.
+  package var executable: String
+  package var threads: Int
+  package var memoryBytes: Int
+  package var sliceBytes: Int
+  package var confinement: StagingConfinement
+  /// For one frame to be taken, and for the reply after the last one.
+  package var frameTimeoutSeconds: Int
+  package var replyTimeoutSeconds: Int
+
+  package init(
+    executable: String, threads: Int = 2, memoryBytes: Int = 1 << 30, sliceBytes: Int = 32 << 20,
+    confinement: StagingConfinement = .prefer, frameTimeoutSeconds: Int = 300,
+    replyTimeoutSeconds: Int = 1_800
+  ) {
+    self.executable = executable
+    self.threads = threads
+    self.memoryBytes = memoryBytes
+    self.sliceBytes = sliceBytes
+    self.confinement = confinement
+    self.frameTimeoutSeconds = frameTimeoutSeconds
+    self.replyTimeoutSeconds = replyTimeoutSeconds
+  }
+}
+
+/// A child process that writes one upload's rows as typed Parquet.
+///
+/// The engine that reads a client's file, or a few gigabytes of a client's rows, runs in a process
+/// of its own: confined to one folder, with bounded memory, and gone when the upload is. What it
+/// says is believed only as far as the folder it may write.
+///
+/// All calls block; one caller at a time, but `kill` from any thread.
+package final class StagingProcess: Sendable {
+  package static let subcommand = "staging-worker"
+  /// The file that a child converts, in its folder.
+  package static let bodyName = "body"
+
+  private let child: ChildProcess
+  private let socket: StagingSocket
+
+  /// - Parameters:
+  ///   - table: whose columns the rows have.
+  ///   - folder: the child's own.
+  package init(
+    _ format: StagedFormat, table: TableRecord, folder: String, options: StagingOptions
+  ) throws(StagingError) {
+    // What the engine says as it crashes may quote the data, and is no line of our log.
+    let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+    guard nowhere >= 0 else { throw .environment("a staging child could not be started") }
+    defer { close(nowhere) }
+    do {
+      child = try ChildProcess(
+        executable: options.executable, arguments: [options.executable, Self.subcommand],
+        log: nowhere)
+    } catch {
+      throw .environment("a staging child could not be started: \(error)")
+    }
+    socket = StagingSocket(descriptor: child.socket)
+    Self.limit(child.socket, SO_SNDTIMEO, seconds: options.frameTimeoutSeconds)
+    Self.limit(child.socket, SO_RCVTIMEO, seconds: options.replyTimeoutSeconds)
+    let request = StagingRequest(
+      format: format, shape: RowShape(table),
+      columns: zip(table.definition.schema.columns, table.columnIDs).map { column, id in
+        StagingRequest.Column(
+          name: column.name, fieldID: id, type: column.type.sqlName,
+          isNullable: column.isNullable,
+          defaultSQL: column.defaultValue.map { $0.sql(as: column.type) })
+      },
+      folder: folder, threads: options.threads, memoryBytes: options.memoryBytes,
+      sliceBytes: options.sliceBytes, confinement: options.confinement,
+      poison: PoisonText.armed?.text)
+    do {
+      guard let bytes = try? JSONEncoder().encode(request) else { throw StagingSocketError.closed }
+      try socket.send(.begin, Array(bytes))
+      let answer = try socket.receive()
+      guard answer.kind == .ready else { throw try Self.failure(answer) }
+    } catch {
+      end()
+      throw (error as? StagingError) ?? .environment("a staging child did not begin")
+    }
+  }
+
+  deinit { child.kill() }
+
+  private static func limit(_ socket: Int32, _ option: Int32, seconds: Int) {
+    var limit = timeval(tv_sec: seconds, tv_usec: 0)
+    setsockopt(socket, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+  }
+
+  /// Payloads that the edge has checked, in order after those before.
+  package func send(_ payloads: [[UInt8]]) throws(StagingError) {
+    var body: [UInt8] = []
+    for payload in payloads {
+      withUnsafeBytes(of: UInt32(payload.count).littleEndian) { body.append(contentsOf: $0) }
+      body.append(contentsOf: payload)
+      if body.count >= Self.frameBytes {
+        try send(frame: body)
+        body.removeAll(keepingCapacity: true)
+      }
+    }
+    if !body.isEmpty { try send(frame: body) }
+  }
+
+  private static let frameBytes = 4 << 20
+
+  private func send(frame body: [UInt8]) throws(StagingError) {
+    do throws(StagingSocketError) {
+      // A child that has failed says so and reads on; there is no use in sending it the rest.
+      if socket.hasNews { throw StagingSocketError.closed }
+      try socket.send(.records, body)
+    } catch {
+      throw outcome(of: error)
+    }
+  }
+
+  /// Says that all was sent, and waits for what comes of it; call it last.
+  package func finish() throws(StagingError) -> StagedRows {
+    let reply: StagingReply
+    do throws(StagingSocketError) {
+      try socket.send(.finish, [])
+      reply = try Self.reply(try socket.receive())
+    } catch {
+      throw outcome(of: error)
+    }
+    // The child waits for this before it ends.
+    child.shutDownSocket()
+    child.wait()
+    return try Self.rows(reply)
+  }
+
+  /// Ends the child whatever it does: a call that waits for it returns.
+  package func kill() {
+    child.kill()
+    child.shutDownSocket()
+  }
+
+  /// Ends the child and reaps it; call it instead of `finish`.
+  package func end() {
+    kill()
+    child.wait()
+  }
+
+  private static func reply(
+    _ frame: (kind: StagingSocket.Kind, body: [UInt8])
+  ) throws(StagingSocketError) -> StagingReply {
+    guard frame.kind == .reply,
+      let reply = try? JSONDecoder().decode(StagingReply.self, from: Data(frame.body))
+    else { throw .malformed }
+    return reply
+  }
+
+  private static func failure(
+    _ frame: (kind: StagingSocket.Kind, body: [UInt8])
+  ) throws(StagingSocketError) -> StagingError {
+    do {
+      _ = try rows(try reply(frame))
+      return .environment("a staging child ended before its time")
+    } catch let error as StagingError {
+      return error
+    } catch {
+      throw .malformed
+    }
+  }
+
+  private static func rows(_ reply: StagingReply) throws(StagingError) -> StagedRows {
+    if let failure = reply.failure { throw .environment(failure) }
+    if let unreadable = reply.unreadable { throw .unreadable(unreadable) }
+    guard reply.violations.isEmpty else { throw .violations(reply.violations) }
+    return StagedRows(
+      files: reply.files.map(\.staged),
+      refused: reply.refused.map { ($0.position, $0.message, Array($0.payload)) })
+  }
+
+  /// What the child has said, or how it ended.
+  private func outcome(of error: StagingSocketError) -> StagingError {
+    if error != .timedOut, let frame = try? socket.receive() {
+      end()
+      return (try? Self.failure(frame)) ?? .environment("a staging child spoke nonsense")
+    }
+    if error == .timedOut { kill() }
+    let status = child.wait()
+    guard error != .timedOut else { return .environment("a staging child took too long") }
+    do {
+      // The same words for the same ends as a probe's child has.
+      return try CrashProbe.verdict(status) ? .crashed : .environment("a staging child has gone")
+    } catch {
+      return .environment("\(error)")
+    }
+  }
+}
