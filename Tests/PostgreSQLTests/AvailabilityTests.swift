@@ -114,7 +114,9 @@ struct AvailabilityTests {
       await standstill.entered.value()
       try await bench.waitForBackends()
       standstill.letGo()
-      #expect(await kind == "unavailable")
+      // A backend is off the server's list before its socket is closed: COMMIT may still be sent.
+      let end = await kind
+      #expect(["unavailable", "unknown"].contains(end))
       try await bench.expectRows([])
     }
   }
