@@ -114,7 +114,7 @@ struct AvailabilityTests {
       await standstill.entered.value()
       try await bench.waitForBackends()
       standstill.letGo()
-      // A backend is off the server's list before its socket is closed: COMMIT may still be sent.
+      // A COMMIT that is sent before the client learns of the end has an unknown outcome.
       let end = await kind
       #expect(["unavailable", "unknown"].contains(end))
       try await bench.expectRows([])
