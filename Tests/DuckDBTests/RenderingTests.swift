@@ -63,6 +63,7 @@ struct RenderingTests {
     var generator = SystemRandomNumberGenerator()
     var strings = [
       "", " ", "\"", "\\", "a,b", "line\r\nbreak", "\0", "\u{7F}", "𝄞𐍈👩‍👩‍👧", "null", "NULL",
+      "\u{FEFF}", "\u{FEFF}mark", "mark\u{FEFF}",
     ]
     for length in 0..<600 {
       strings.append(String((0..<length % 40).map { _ in Self.randomCharacter(&generator) }))
@@ -77,12 +78,15 @@ struct RenderingTests {
     }
     try appender.finish()
     let sql = "SELECT text FROM strings ORDER BY position"
-    #expect(try parsedRows(sql, on: connection).map { $0[0] as? String } == strings)
+    // JSONSerialization takes a byte order mark off the front of a string; JSONDecoder does not.
+    let decoder = JSONDecoder()
+    let array = try render(sql, as: .json, on: connection)
+    let rows = try decoder.decode([[String]].self, from: Data("[\(array)]".utf8))
+    #expect(rows.map { $0[0] } == strings)
 
     let lines = try render(sql, as: .ndjson, on: connection).utf8.split(separator: 0x0A)
-    let objects = try lines.map { try JSONSerialization.jsonObject(with: Data($0)) }
-    let texts = objects.map { ($0 as? [String: String])?["text"] }
-    #expect(texts == strings)
+    let objects = try lines.map { try decoder.decode([String: String].self, from: Data($0)) }
+    #expect(objects.map { $0["text"] } == strings)
 
     let parsed = CSVParser.parse(try render(sql, as: .csv, on: connection))
     #expect(parsed.dropFirst().map { $0[0] } == strings.map { .some($0) })

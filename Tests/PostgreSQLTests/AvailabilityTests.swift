@@ -114,7 +114,9 @@ struct AvailabilityTests {
       await standstill.entered.value()
       try await bench.waitForBackends()
       standstill.letGo()
-      #expect(await kind == "unavailable")
+      // A COMMIT that is sent before the client learns of the end has an unknown outcome.
+      let end = await kind
+      #expect(["unavailable", "unknown"].contains(end))
       try await bench.expectRows([])
     }
   }

@@ -90,7 +90,9 @@ struct MergeSource: Sendable {
         table.columnIDs[index], column.name, column.type.sqlName,
         missing: table.initialDefaults[index])
     }
-    for field in kept {
+    // Rows are left out by the snapshot that added them also where the output does not keep it.
+    let isRead = kept.contains { $0.id == Field.snapshot.id } || through == nil
+    for field in kept + (isRead ? [] : [Field.snapshot]) {
       let name =
         switch field.id {
         case Field.snapshot.id: "_dl_snapshot"

