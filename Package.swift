@@ -101,7 +101,7 @@ let package = Package(
       "Coordinator", in: "Lake",
       [
         "Model", "Consistency", "Catalog", "IngestBus", "ObjectStore", "DuckDB", "Sandbox",
-        "Runtime", "Observability",
+        "SimdJSON", "Runtime", "Observability",
       ]),
     swiftTarget(
       "Maintenance", in: "Lake",
@@ -169,7 +169,7 @@ let package = Package(
         "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore",
         "DuckDB",
         "Query", "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime",
-        "Observability",
+        "Observability", "PostgreSQLStore", "TestSupport",
       ]),
     tests(
       "QueryWorkerTests",

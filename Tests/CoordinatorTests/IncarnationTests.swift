@@ -154,7 +154,7 @@ import Testing
 }
 
 extension Mesh {
-  var identity: SQLiteCatalog { SQLiteCatalog(database: database) }
+  var identity: SQLiteCatalog { opened.sqliteCatalog }
 
   func incarnation() -> LakeIncarnation {
     LakeIncarnation(catalog: identity, register: LakeRegister(store: store))

@@ -26,7 +26,7 @@ import Testing
 
     /// One merge, if there is one to do.
     mutating func merge() -> Bool {
-      let inputs = planner.next(files).map(\.record)
+      let inputs = planner.next(files)?.files.map(\.record) ?? []
       guard let first = inputs.first, let start = first.rowIDStart else { return false }
       let rows = inputs.reduce(0) { $0 + $1.recordCount }
       rewrittenRows += rows
@@ -110,8 +110,9 @@ import Testing
           rowIDStart: Int64(index), partialMaximum: nil, deletes: nil),
         schemaVersion: index < 3 ? 1 : 2)
     }
-    let inputs = MergePlanner(fanIn: 4, mergedFileBytes: 1 << 20).next(files)
-    #expect(inputs.map(\.record.id) == [3, 4, 5, 6, 7])
+    let step = MergePlanner(fanIn: 4, mergedFileBytes: 1 << 20).next(files)
+    #expect(step?.files.map(\.record.id) == [3, 4, 5, 6, 7])
+    #expect(step?.keepsHistory == true)
   }
 
   @Test func aGapInTheRowIDsOrDeletesEndARun() {
@@ -120,7 +121,8 @@ import Testing
         record: DataFileRecord(
           id: id, path: "", recordCount: 1, byteCount: 700, begin: SnapshotID(1), rowIDStart: row,
           partialMaximum: nil,
-          deletes: deleted ? DeleteFileRecord(path: "d", deleteCount: 1, partialMaximum: nil) : nil),
+          deletes: deleted
+            ? DeleteFileRecord(id: 9, path: "d", deleteCount: 1, partialMaximum: nil) : nil),
         schemaVersion: 1)
     }
     let planner = MergePlanner(fanIn: 2, mergedFileBytes: 1 << 20)

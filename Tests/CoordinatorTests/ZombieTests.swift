@@ -131,7 +131,7 @@ extension Mesh {
       fences: [
         TenantFence(tenant: claim.tenant, epoch: claim.epoch, from: claim.from, to: claim.to)
       ],
-      tables: [(table.id, table.schemaVersion)],
+      tables: [CommittedTable(table: table.id, schemaVersion: table.schemaVersion)],
       files: [
         NewDataFile(
           table: table.id, name: name(file, claim), recordCount: file.recordCount,

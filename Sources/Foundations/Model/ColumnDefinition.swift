@@ -5,14 +5,20 @@ package struct ColumnDefinition: Hashable, Sendable {
   package let isNullable: Bool
   /// The value of a record that lacks the column; an explicit null stays null.
   package let defaultValue: ColumnDefault?
+  /// What the column means, for people and tools.
+  package let comment: String?
+
+  package static let maxCommentBytes = 1_024
 
   package init(
-    name: String, type: ColumnType, isNullable: Bool = true, defaultValue: ColumnDefault? = nil
+    name: String, type: ColumnType, isNullable: Bool = true, defaultValue: ColumnDefault? = nil,
+    comment: String? = nil
   ) {
     self.name = name
     self.type = type
     self.isNullable = isNullable
     self.defaultValue = defaultValue
+    self.comment = comment
   }
 }
 
@@ -25,6 +31,12 @@ package struct ColumnDefault: Hashable, Sendable {
 
   package let catalogText: String
   package init(catalogText: String) { self.catalogText = catalogText }
+
+  /// Reads what the catalog holds; nil for a column without a default.
+  package init?(stored text: String?) {
+    guard let text, text != Self.absentCatalogText else { return nil }
+    self.init(catalogText: text)
+  }
 
   /// The default as a SQL expression of the column's type.
   package func sql(as type: ColumnType) -> String {

@@ -2,7 +2,7 @@
 package enum Names {
   package static let maxLength = 63
   private static let reservedTenants: Set<String> = ["main", "information_schema", "pg_catalog"]
-  private static let reservedPrefixes = ["_ducklake", "_dl"]
+  private static let reservedPrefixes = ["_ducklake", "_duckmesh", "_dl"]
   private static let virtualColumns: Set<String> = ["filename", "file_row_number", "file_index"]
 
   /// `[a-z0-9][a-z0-9_-]{0,62}`, less the names that the catalog's schemas use themselves.

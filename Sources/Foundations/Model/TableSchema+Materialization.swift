@@ -11,16 +11,25 @@ extension TableSchema {
     }.joined(separator: ", ")
   }
 
+  /// The values of some columns, as SQL expressions over `materializationSource`.
+  ///
+  /// - Parameter names: of columns of the schema; the expressions are in their order.
+  package func materializationExpressions(of names: [String]) -> [String] {
+    names.compactMap { column(named: $0).map(Self.expression) }
+  }
+
   /// The FROM item for `materializationProjection`.
   ///
   /// - Parameter relation: SQL of a relation with the columns `position BIGINT` and
-  ///   `payload VARCHAR`. `materialization.position` can be selected or ordered by beside the
-  ///   projection.
-  package func materializationSource(over relation: String) -> String {
-    let members = columns.map { "\"\($0.name)\":\"\($0.type.transformName)\"" }
+  ///   `payload VARCHAR`, and perhaps others. All of them can be selected or ordered by beside the
+  ///   projection, as `materialization.position`.
+  /// - Parameter names: the columns whose values are asked for; all when nil.
+  package func materializationSource(over relation: String, of names: [String]? = nil) -> String {
+    let asked = names.map { names in names.compactMap(column(named:)) } ?? columns
+    let members = asked.map { "\"\($0.name)\":\"\($0.type.transformName)\"" }
     let structure = SQLText.literal("{" + members.joined(separator: ",") + "}")
     return """
-      (SELECT position, payload, json_transform(payload, \(structure)) AS record \
+      (SELECT *, json_transform(payload, \(structure)) AS record \
       FROM \(relation)) AS materialization
       """
   }

@@ -45,6 +45,7 @@ package enum SchemaError: Error, Equatable, Sendable {
     case duplicateName
     case type(ColumnTypeError)
     case defaultValue(expected: String)
+    case comment
   }
 
   case noColumns
@@ -54,6 +55,7 @@ package enum SchemaError: Error, Equatable, Sendable {
   /// The column's name as the client wrote it.
   case column(String, ColumnProblem)
   case eventTimeColumn(String)
+  case primaryKey(PrimaryKeyProblem)
 
   /// Fit for a client.
   package var explanation: String {
@@ -64,12 +66,15 @@ package enum SchemaError: Error, Equatable, Sendable {
     case .malformed(let expected): expected
     case .eventTimeColumn(let name):
       "event_time_column \"\(name)\" must name a column of type TIMESTAMPTZ or TIMESTAMP"
+    case .primaryKey(let problem): problem.explanation
     case .column(let name, .name(let error)): "column \"\(name)\": \(error.explanation)"
     case .column(let name, .duplicateName):
       "column \"\(name)\" stands twice (upper and lower case do not count)"
     case .column(let name, .type(let error)): "column \"\(name)\": \(error.explanation)"
     case .column(let name, .defaultValue(let expected)):
       "column \"\(name)\": the default is not \(expected)"
+    case .column(let name, .comment):
+      "column \"\(name)\": a comment is 1 to \(ColumnDefinition.maxCommentBytes) bytes without U+0000"
     }
   }
 }

@@ -114,6 +114,10 @@ package struct DuckMeshMetrics: Sendable {
     package let leaseLosses: Counter
     package let deadLetters: MetricFamily<Counter>
     package let environmentFailures: MetricFamily<Counter>
+    package let rowsRemoved: Counter
+    package let deleteFilesWritten: Counter
+    package let keyLookupFiles: Histogram
+    package let tableConflicts: Counter
 
     init(_ registry: MetricRegistry) {
       claimBatchSize = registry.histogram(
@@ -138,6 +142,17 @@ package struct DuckMeshMetrics: Sendable {
       environmentFailures = registry.counters(
         "duckmesh_environment_failures_total", labels: ["component"],
         help: "Attempts that failed for lack of disk, memory, catalog or object store.")
+      rowsRemoved = registry.counter(
+        "duckmesh_rows_removed_total",
+        help: "Rows of keyed tables that a later upsert or delete has taken away.")
+      deleteFilesWritten = registry.counter(
+        "duckmesh_delete_files_written_total", help: "Delete files that a commit of events named.")
+      keyLookupFiles = registry.histogram(
+        "duckmesh_key_lookup_files", bounds: countBounds,
+        help: "Data files read to look up the primary keys of one batch.")
+      tableConflicts = registry.counter(
+        "duckmesh_table_conflicts_total",
+        help: "Tables that had changed under a commit and were materialised again.")
     }
   }
 
@@ -172,6 +187,7 @@ package struct DuckMeshMetrics: Sendable {
   package struct Maintenance: Sendable {
     package let compactionRuns: MetricFamily<Counter>
     package let compactionBytesRewritten: Counter
+    package let compactionRowsDropped: Counter
     package let filesDeleted: Counter
     package let snapshotsExpired: Counter
     package let integrityRuns: MetricFamily<Counter>
@@ -188,6 +204,9 @@ package struct DuckMeshMetrics: Sendable {
       compactionBytesRewritten = registry.counter(
         "duckmesh_compaction_bytes_rewritten_total", "compaction_bytes_rewritten",
         help: "Bytes of files written by merges.")
+      compactionRowsDropped = registry.counter(
+        "duckmesh_compaction_rows_dropped_total",
+        help: "Deleted rows that rewritten files do not hold any more.")
       filesDeleted = registry.counter(
         "duckmesh_gc_files_deleted_total", "gc_files_deleted_total",
         help: "Files deleted after their grace period.")

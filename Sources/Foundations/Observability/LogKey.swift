@@ -25,6 +25,7 @@ package enum LogKey: String, CaseIterable, Sendable {
   case duplicateCount = "duplicate_count"
   case deadLetterCount = "dead_letter_count"
   case rowCount = "row_count"
+  case removedRowCount = "removed_row_count"
   case reason
 
   // Leases, commits and attempts.
@@ -43,6 +44,8 @@ package enum LogKey: String, CaseIterable, Sendable {
   case path
   case fileCount = "file_count"
   case fileBytes = "file_bytes"
+  case deleteFileCount = "delete_file_count"
+  case movedDeleteCount = "moved_delete_count"
   case freeBytes = "free_bytes"
   case limit
 

@@ -26,6 +26,7 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   case beforeAcknowledge = "before-acknowledge"
   case mergeAfterPut = "merge-after-put"
   case insideMerge = "inside-merge"
+  case insideRewrite = "inside-rewrite"
   case mergeAfterCommit = "merge-after-commit"
   /// Snapshots are gone and their files scheduled.
   case expiryAfterCommit = "expiry-after-commit"

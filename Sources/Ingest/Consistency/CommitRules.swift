@@ -28,29 +28,42 @@ package struct TenantFence: Sendable, Equatable {
 /// The counts together are the events of that table with tokens in `fence.from + 1 … fence.to`;
 /// void tokens have none.
 package struct LedgerCounts: Sendable, Equatable {
+  /// Events whose row is in the files that the commit adds.
   package var inserted: Int64
+  /// Events that took a row of the lake away and put none in its place.
+  package var deleted: Int64
+  /// Events that a later one of the same primary key in the batch made void.
   package var superseded: Int64
   package var noOperation: Int64
   package var deadLettered: Int64
 
   package init(
-    inserted: Int64 = 0, superseded: Int64 = 0, noOperation: Int64 = 0, deadLettered: Int64 = 0
+    inserted: Int64 = 0, deleted: Int64 = 0, superseded: Int64 = 0, noOperation: Int64 = 0,
+    deadLettered: Int64 = 0
   ) {
     self.inserted = inserted
+    self.deleted = deleted
     self.superseded = superseded
     self.noOperation = noOperation
     self.deadLettered = deadLettered
   }
 
-  package var total: Int64 { inserted + superseded + noOperation + deadLettered }
+  package var total: Int64 { applied + superseded + noOperation + deadLettered }
+
+  /// Events that changed what a table shows.
+  package var applied: Int64 { inserted + deleted }
+
+  /// Whether any of the events of a keyed table became what it did because of what the lake held.
+  package var dependsOnKeys: Bool { inserted + deleted + noOperation > 0 }
 
   package var hasNoNegative: Bool {
-    min(inserted, superseded, noOperation, deadLettered) >= 0
+    min(inserted, deleted, superseded, noOperation, deadLettered) >= 0
   }
 
   package static func + (left: Self, right: Self) -> Self {
     Self(
-      inserted: left.inserted + right.inserted, superseded: left.superseded + right.superseded,
+      inserted: left.inserted + right.inserted, deleted: left.deleted + right.deleted,
+      superseded: left.superseded + right.superseded,
       noOperation: left.noOperation + right.noOperation,
       deadLettered: left.deadLettered + right.deadLettered)
   }

@@ -64,6 +64,10 @@ package struct FlightProtocol: Sendable {
     }
   }
 
+  /// Materialisations of one part in one flight. A table that changes more often than that under a
+  /// flight is tried again by a later one.
+  package static let maxVersions = 8
+
   private let parts: [Part]
   private var fences: [TenantFence]
   private var lost: [TenantID] = []
@@ -101,7 +105,9 @@ package struct FlightProtocol: Sendable {
     case .tablesChanged(let tables):
       let changed = current.indices.filter { tables.contains(parts[current[$0].part].table) }
       // Nothing of ours: it would be refused for ever.
-      guard !changed.isEmpty else { return finish(failed: true) }
+      guard !changed.isEmpty,
+        changed.allSatisfy({ current[$0].version < Self.maxVersions })
+      else { return finish(failed: true) }
       for index in changed {
         current[index] = Draft(part: current[index].part, version: current[index].version + 1)
       }

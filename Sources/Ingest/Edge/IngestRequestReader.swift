@@ -14,6 +14,7 @@ struct IngestRequestReader: ~Copyable {
 
   private let tokens: JSONTokens
   private let limits: IngestLimits
+  private let isKeyed: Bool
   private var hasher: RecordHasher
   private var payloads: PayloadReader
   private var output: Output
@@ -21,6 +22,7 @@ struct IngestRequestReader: ~Copyable {
   init(tokens: JSONTokens, table: IngestTable, limits: IngestLimits) {
     self.tokens = tokens
     self.limits = limits
+    isKeyed = table.isKeyed
     hasher = RecordHasher(tenant: table.tenant, table: table.table)
     payloads = PayloadReader(
       tokens: tokens, table: table, listedViolations: limits.listedViolations)
@@ -154,9 +156,11 @@ struct IngestRequestReader: ~Copyable {
     guard fields.2 != 0, tokens[fields.2].kind == .object else {
       throw .payloadRequired(recordIndex: recordIndex)
     }
-    guard operation == .insert else { throw .primaryKeyRequired(recordIndex: recordIndex) }
+    guard operation == .insert || isKeyed else {
+      throw .primaryKeyRequired(recordIndex: recordIndex)
+    }
     let payload = payloads.read(
-      payload: fields.2, eventTime: fields.3, recordIndex: recordIndex)
+      payload: fields.2, eventTime: fields.3, operation: operation, recordIndex: recordIndex)
     let contentHash = try contentHash(
       operation: operation, eventTime: fields.3, instant: payload.eventTime, payload: fields.2)
     output.records.append(

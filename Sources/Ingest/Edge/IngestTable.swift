@@ -11,8 +11,12 @@ package final class IngestTable: @unchecked Sendable {
   let columns: UnsafeBufferPointer<Column>
   /// Index of the column that a record's `event_time` fills.
   let eventTimeIndex: Int?
-  /// Bit i of word i / 64 is set if column i must stand in every payload.
-  let requiredColumns: UnsafeBufferPointer<UInt64>
+  /// Whether `upsert` and `delete` have a meaning here.
+  package let isKeyed: Bool
+  /// Bit i of word i / 64 is set if column i must stand in the payload of every row.
+  private let requiredColumns: UnsafeBufferPointer<UInt64>
+  /// The same for the payload of a delete, which needs no more than the key.
+  private let requiredKeyColumns: UnsafeBufferPointer<UInt64>
   private let names: UnsafeBufferPointer<UInt8>
   /// Open addressing; a free slot is -1.
   private let slots: UnsafeBufferPointer<Int32>
@@ -24,9 +28,12 @@ package final class IngestTable: @unchecked Sendable {
     let isNullable: Bool
   }
 
-  /// - Parameter eventTimeColumn: a column for which `TableSchema.checkEventTimeColumn` holds.
+  /// - Parameters:
+  ///   - primaryKey: names of columns of `schema.withPrimaryKey`; none for a table without a key.
+  ///   - eventTimeColumn: a column for which `TableSchema.checkEventTimeColumn` holds.
   package init(
-    tenant: TenantID, table: TableID, schema: TableSchema, eventTimeColumn: String? = nil
+    tenant: TenantID, table: TableID, schema: TableSchema, primaryKey: [String] = [],
+    eventTimeColumn: String? = nil
   ) {
     self.tenant = tenant
     self.table = table
@@ -41,6 +48,11 @@ package final class IngestTable: @unchecked Sendable {
     var names: [UInt8] = []
     var columns: [Column] = []
     var required = [UInt64](repeating: 0, count: (schema.columns.count + 63) / 64)
+    var requiredKey = required
+    let key = Set(primaryKey)
+    precondition(
+      key.allSatisfy { schema.column(named: $0)?.isNullable == false }, "a key has no null")
+    isKeyed = !key.isEmpty
     for (index, column) in schema.columns.enumerated() {
       let name = Array(column.name.utf8)
       columns.append(
@@ -50,11 +62,13 @@ package final class IngestTable: @unchecked Sendable {
       names.append(contentsOf: name)
       if !column.isNullable, column.defaultValue == nil {
         required[index / 64] |= 1 << UInt64(index % 64)
+        if key.contains(column.name) { requiredKey[index / 64] |= 1 << UInt64(index % 64) }
       }
     }
     self.columns = Self.keep(columns)
     self.names = Self.keep(names)
     requiredColumns = Self.keep(required)
+    requiredKeyColumns = Self.keep(requiredKey)
     slots = Self.keep(Self.slots(for: schema.columns.map { Array($0.name.utf8) }))
   }
 
@@ -62,6 +76,7 @@ package final class IngestTable: @unchecked Sendable {
     columns.deallocate()
     names.deallocate()
     requiredColumns.deallocate()
+    requiredKeyColumns.deallocate()
     slots.deallocate()
   }
 
@@ -88,6 +103,12 @@ package final class IngestTable: @unchecked Sendable {
     var hash: UInt32 = 2_166_136_261
     for byte in name { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
     return Int(hash ^ hash >> 15)
+  }
+
+  /// The columns that must stand in the payload of a record, as bits.
+  @inline(__always)
+  func requiredColumns(of operation: IngestOperation) -> UnsafeBufferPointer<UInt64> {
+    operation == .delete ? requiredKeyColumns : requiredColumns
   }
 
   /// The column of exactly this name, guessing that members come in the columns' order.

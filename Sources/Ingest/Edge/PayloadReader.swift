@@ -36,13 +36,16 @@ struct PayloadReader {
     self.tokens = tokens
     self.table = table
     self.listedViolations = listedViolations
-    seen = [UInt64](repeating: 0, count: table.requiredColumns.count)
+    seen = [UInt64](repeating: 0, count: table.requiredColumns(of: .insert).count)
   }
 
   /// - Parameters:
   ///   - payload: index of an object.
   ///   - eventTime: index of the record's `event_time`, 0 when it has none.
-  mutating func read(payload: Int, eventTime: Int, recordIndex: Int) -> Result {
+  ///   - operation: says which columns must be there.
+  mutating func read(
+    payload: Int, eventTime: Int, operation: IngestOperation, recordIndex: Int
+  ) -> Result {
     let countBefore = output.violationCount
     rewrites.removeAll(keepingCapacity: true)
     for word in seen.indices { seen[word] = 0 }
@@ -50,7 +53,7 @@ struct PayloadReader {
     readMembers(of: payload, recordIndex: recordIndex)
     let instant = readEventTime(at: eventTime, recordIndex: recordIndex)
     let fillsColumn = fillsEventTimeColumn(instant)
-    checkMissing(recordIndex: recordIndex)
+    checkMissing(table.requiredColumns(of: operation), recordIndex: recordIndex)
 
     let isValid = output.violationCount == countBefore
     let token = tokens[payload]
@@ -146,9 +149,9 @@ struct PayloadReader {
 
   // MARK: Violations
 
-  private mutating func checkMissing(recordIndex: Int) {
+  private mutating func checkMissing(_ required: UnsafeBufferPointer<UInt64>, recordIndex: Int) {
     for word in seen.indices {
-      var missing = table.requiredColumns[word] & ~seen[word]
+      var missing = required[word] & ~seen[word]
       while missing != 0 {
         addViolation(word * 64 + missing.trailingZeroBitCount, nil, recordIndex)
         missing &= missing - 1

@@ -3,10 +3,19 @@ import SimdJSON
 
 extension TableSchema {
   /// Reads the contract's `schema_json`: an object with the member `columns`, an array of objects
-  /// with `name`, `type`, and perhaps `nullable` and `default`.
+  /// with `name`, `type`, and perhaps `nullable`, `default` and `comment`.
   ///
   /// - Throws: `SchemaError`.
   package init(json: JSONValue) throws(SchemaError) {
+    var columns: [ColumnDefinition] = []
+    for element in try Self.elements(of: json) {
+      columns.append(try ColumnDefinition(json: element))
+    }
+    try self.init(columns: columns)
+  }
+
+  /// The columns' own values, unread.
+  static func elements(of json: JSONValue) throws(SchemaError) -> [JSONValue] {
     guard let members = json.members else {
       throw .malformed(expected: "\"schema_json\" must be an object with \"columns\"")
     }
@@ -14,10 +23,8 @@ extension TableSchema {
     guard let elements = json["columns"]?.elements else {
       throw .malformed(expected: "\"columns\" must be an array")
     }
-    guard elements.count <= Self.maxColumns else { throw .tooManyColumns }
-    var columns: [ColumnDefinition] = []
-    for element in elements { columns.append(try ColumnDefinition(json: element)) }
-    try self.init(columns: columns)
+    guard elements.count <= maxColumns else { throw .tooManyColumns }
+    return elements
   }
 
   /// Writes the schema in the form that `init(json:)` reads.
@@ -34,6 +41,7 @@ extension TableSchema {
         writer.name("default")
         defaultValue.write(to: &writer, as: column.type)
       }
+      if let comment = column.comment { writer.member("comment", comment) }
       writer.endObject()
     }
     writer.endArray()
@@ -42,13 +50,15 @@ extension TableSchema {
 }
 
 extension ColumnDefinition {
-  private static let fields: Set<String> = ["name", "type", "nullable", "default"]
+  static let fields: Set<String> = ["name", "type", "nullable", "default", "comment"]
 
-  init(json: JSONValue) throws(SchemaError) {
+  /// - Parameter others: further members that the caller reads itself.
+  init(json: JSONValue, others: Set<String> = []) throws(SchemaError) {
     guard let members = json.members else {
       throw .malformed(expected: "a column must be an object")
     }
-    for member in members where !Self.fields.contains(member.name) {
+    for member in members
+    where !Self.fields.contains(member.name) && !others.contains(member.name) {
       throw .unknownField(member.name)
     }
     guard let name = json["name"]?.text else {
@@ -73,7 +83,22 @@ extension ColumnDefinition {
       }
       defaultValue = accepted
     }
-    self.init(name: name, type: type, isNullable: isNullable, defaultValue: defaultValue)
+    self.init(
+      name: name, type: type, isNullable: isNullable, defaultValue: defaultValue,
+      comment: try Self.comment(json["comment"], of: name))
+  }
+
+  private static func comment(
+    _ value: JSONValue?, of column: String
+  ) throws(SchemaError) -> String? {
+    guard let value, value != .null else { return nil }
+    guard let text = value.text else {
+      throw .malformed(expected: "a column's \"comment\" must be a string")
+    }
+    guard (1...maxCommentBytes).contains(text.utf8.count), !text.utf8.contains(0) else {
+      throw .column(column, .comment)
+    }
+    return text
   }
 }
 

@@ -5,6 +5,8 @@ package enum CatalogError: Error, Equatable, Sendable {
   case tenantLimitReached(limit: Int)
   case tableExists
   case tableNotFound
+  /// The table has another schema version than the change was made for.
+  case tableChanged
   /// No such snapshot, expired, or not one of this tenant.
   case snapshotNotFound
   /// The backend is out of reach or failing; nothing was applied.

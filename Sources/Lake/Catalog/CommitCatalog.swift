@@ -81,11 +81,16 @@ package struct NewLedgerRow: Sendable, Equatable {
   package let tenant: TenantID
   package let table: TableID
   package let counts: LedgerCounts
+  /// Rows of the lake that the commit's delete files take away, by upserts and deletes alike.
+  package let removedRows: Int64
 
-  package init(tenant: TenantID, table: TableID, counts: LedgerCounts) {
+  package init(
+    tenant: TenantID, table: TableID, counts: LedgerCounts, removedRows: Int64 = 0
+  ) {
     self.tenant = tenant
     self.table = table
     self.counts = counts
+    self.removedRows = removedRows
   }
 }
 
@@ -94,15 +99,15 @@ package struct EventCommit: Sendable {
   package let id: CommitID
   package let owner: OwnerID
   package let fences: [TenantFence]
-  /// The schema version under which each table was materialised.
-  package let tables: [(table: TableID, schemaVersion: Int64)]
+  package let tables: [CommittedTable]
   package let files: [NewDataFile]
+  package let deletes: [NewDeleteFile]
   package let ledger: [NewLedgerRow]
   package let deadLetters: [NewDeadLetter]
 
   package init(
     id: CommitID, owner: OwnerID, fences: [TenantFence],
-    tables: [(table: TableID, schemaVersion: Int64)], files: [NewDataFile],
+    tables: [CommittedTable], files: [NewDataFile], deletes: [NewDeleteFile] = [],
     ledger: [NewLedgerRow], deadLetters: [NewDeadLetter]
   ) {
     self.id = id
@@ -110,6 +115,7 @@ package struct EventCommit: Sendable {
     self.fences = fences
     self.tables = tables
     self.files = files
+    self.deletes = deletes
     self.ledger = ledger
     self.deadLetters = deadLetters
   }
@@ -158,9 +164,21 @@ package struct CommitReceipt: Sendable, Equatable {
 /// transaction, and leaves its id behind, which alone answers an unknown outcome. Files are durable
 /// before they are named here. Snapshot times strictly increase.
 package protocol CommitCatalog: Sendable {
+  /// Refuses with `tablesChanged` the tables whose schema or, where the commit looked for keys,
+  /// whose live files and delete files are not those that it was made for.
   func commit(_ commit: EventCommit) async throws(CommitError) -> CommitReceipt
 
   func commit(_ merge: MergeCommit) async throws(CommitError) -> CommitReceipt
+
+  /// Refuses with `filesChanged` when an input, or the delete file over it, is not as it was read.
+  func commit(_ rewrite: RewriteCommit) async throws(CommitError) -> CommitReceipt
+
+  /// All live files of a table, read at one moment, with what the catalog knows of some columns.
+  ///
+  /// - Parameter columns: field ids.
+  func lookupFiles(
+    of table: TableID, columns: [Int64]
+  ) async throws(CatalogError) -> [LookupFile]
 
   /// Whether a commit whose outcome was unknown was applied.
   ///
@@ -174,6 +192,9 @@ package protocol CommitCatalog: Sendable {
   /// As final as the answer for events: the table's lease is fenced off where it is still held
   /// under `epoch`.
   func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt?
+
+  /// Whether a rewrite whose outcome was unknown was applied; as final as that of a merge.
+  func resolve(_ rewrite: RewriteCommit) async throws(CatalogError) -> CommitReceipt?
 
   /// Leases a table to one maintenance owner.
   ///

@@ -18,7 +18,7 @@ extension EventCommit {
       return "a ledger row without its tenant's fence"
     }
     guard ledger.allSatisfy({ $0.counts.hasNoNegative }) else { return "a negative count" }
-    return fileContradiction(rowOfTable)
+    return fileContradiction(rowOfTable) ?? deleteContradiction(rowOfTable)
       ?? deadLetterContradiction(rowOfTable, fenceOfTenant: fenceOfTenant)
   }
 
@@ -36,6 +36,37 @@ extension EventCommit {
         + " \(rows[row.table, default: 0]) in its files"
     }
     return nil
+  }
+
+  private func deleteContradiction(_ rowOfTable: [TableID: NewLedgerRow]) -> String? {
+    let searched = Set(tables.filter { $0.liveFiles != nil }.map(\.table))
+    guard Set(tables.map(\.table)).count == tables.count else { return "a table named twice" }
+    guard Set(deletes.map(\.dataFile)).count == deletes.count else {
+      return "two delete files over one data file"
+    }
+    for file in deletes {
+      guard searched.contains(file.table), rowOfTable[file.table] != nil else {
+        return "deletes of a table that was not searched or is not accounted for"
+      }
+    }
+    for row in ledger {
+      // Each event removes one row at most, and one that deletes removes one.
+      guard row.counts.deleted <= row.removedRows,
+        row.removedRows <= row.counts.inserted + row.counts.deleted
+      else { return "\(row.removedRows) rows removed by \(row.counts.applied) events" }
+      guard row.removedRows == 0 || searched.contains(row.table) else {
+        return "rows removed from a table that was not searched"
+      }
+    }
+    return nil
+  }
+
+  /// What the snapshot changes, in DuckLake's words, by table.
+  package var changes: [String] {
+    let inserted = Set(files.map(\.table.rawValue)).sorted()
+    let deleted = Set(deletes.map(\.table.rawValue)).sorted()
+    return inserted.map { "inserted_into_table:\($0)" }
+      + deleted.map { "deleted_from_table:\($0)" }
   }
 
   private func deadLetterContradiction(

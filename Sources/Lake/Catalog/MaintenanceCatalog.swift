@@ -58,7 +58,8 @@ package struct LeaseEpochs: Sendable, Equatable {
 
 /// How the identity of the ledger stands for one tenant.
 ///
-/// acknowledged = applied + superseded + no-op + dead-lettered + discarded + pending.
+/// acknowledged = applied + superseded + no-op + dead-lettered + discarded + pending, where applied
+/// are the events whose rows were inserted and those that deleted a row.
 package struct TenantAccount: Sendable, Equatable {
   package let tenant: TenantID
   package let tenantName: String
@@ -92,6 +93,8 @@ package struct TableAccount: Sendable, Equatable {
   package let isDropped: Bool
   /// Rows that the ledger says were inserted.
   package let ledgerInserted: Int64
+  /// Rows that it says were removed again.
+  package let ledgerRemoved: Int64
   /// Whether the files of a dropped table have been expired, so that they cannot be counted.
   package let isExpired: Bool
   /// Live files, or those that were live when the table was dropped.
@@ -99,13 +102,14 @@ package struct TableAccount: Sendable, Equatable {
 
   package init(
     table: TableID, tenant: TenantID, folder: String, isDropped: Bool, ledgerInserted: Int64,
-    isExpired: Bool, files: [DataFileRecord]
+    ledgerRemoved: Int64, isExpired: Bool, files: [DataFileRecord]
   ) {
     self.table = table
     self.tenant = tenant
     self.folder = folder
     self.isDropped = isDropped
     self.ledgerInserted = ledgerInserted
+    self.ledgerRemoved = ledgerRemoved
     self.isExpired = isExpired
     self.files = files
   }
@@ -135,6 +139,10 @@ package struct SnapshotStub: Sendable, Equatable {
 package protocol MaintenanceCatalog: Sendable {
   /// Tables with more than `above` live files, the fullest first.
   func mergeCandidates(above: Int, limit: Int) async throws(CatalogError) -> [MergeCandidate]
+
+  /// Tables with a live file of whose rows more than the share `above` (0 to 1) are deleted, those
+  /// with the most deleted rows first.
+  func rewriteCandidates(above: Double, limit: Int) async throws(CatalogError) -> [TableID]
 
   func fileCounts() async throws(CatalogError) -> FileCounts
 

@@ -42,12 +42,14 @@ package struct TableContent: Sendable, Equatable {
 
 /// A delete file that applies to one data file.
 package struct DeleteFileRecord: Sendable, Equatable {
+  package let id: Int64
   package let path: String
   package let deleteCount: Int64
   /// Set when the file's positions carry the snapshot that deleted them.
   package let partialMaximum: SnapshotID?
 
-  package init(path: String, deleteCount: Int64, partialMaximum: SnapshotID?) {
+  package init(id: Int64, path: String, deleteCount: Int64, partialMaximum: SnapshotID?) {
+    self.id = id
     self.path = path
     self.deleteCount = deleteCount
     self.partialMaximum = partialMaximum
@@ -80,6 +82,8 @@ package struct DataFileRecord: Sendable, Equatable {
     self.partialMaximum = partialMaximum
     self.deletes = deletes
   }
+
+  package var live: LiveFile { LiveFile(dataFile: id, deleteFile: deletes?.id) }
 }
 
 /// What must be read to answer a query on one table at one snapshot.

@@ -6,8 +6,11 @@ import Model
 /// One event with its token, ready to become a row.
 struct PlannedEvent: Sendable {
   let token: VisibilityToken
+  /// The version of the table's schema that the edge has checked the event against.
   let schemaVersion: Int64
-  let record: EventRecord
+  var record: EventRecord
+  /// The payload as it was accepted, where the record's was taken to a newer version.
+  var acceptedPayload: [UInt8]?
 }
 
 /// The events of one table in one batch, in token order.

@@ -86,6 +86,7 @@ package struct CrashProbe: Sendable {
     return ProbeRequest(
       shape: shape, engineThreads: engine.threads, engineMemoryBytes: engine.memoryLimitBytes,
       folder: scratch, tokens: events.map(\.token.rawValue),
+      operations: events.map(\.record.operation.rawValue),
       payloadByteCounts: events.map(\.record.payload.count), payloads: payloads,
       poison: PoisonText.armed?.text)
   }

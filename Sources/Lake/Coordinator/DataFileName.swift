@@ -4,10 +4,18 @@ import Model
 /// used twice.
 package struct DataFileName: Sendable, Equatable {
   package enum Kind: String, Sendable {
-    /// Written under a tenant's lease.
-    case events
-    /// Written under a table's lease.
-    case merge
+    /// Rows and deleted positions, written under a tenant's lease.
+    case events, deletes
+    /// Rows and deleted positions, written under a table's lease.
+    case merge, mergeDeletes
+
+    /// Whether the epoch is that of the tenant's lease, and not of the table's.
+    package var isUnderTenantLease: Bool {
+      switch self {
+      case .events, .deletes: true
+      case .merge, .mergeDeletes: false
+      }
+    }
   }
 
   package let epoch: LeaseEpoch
@@ -25,10 +33,18 @@ package struct DataFileName: Sendable, Equatable {
   package init?(parsing text: String) {
     let parts = text.split(separator: "-", maxSplits: 2)
     guard parts.count == 3, let kind = Kind(rawValue: String(parts[0])),
-      let epoch = Int64(parts[1]), parts[2].hasSuffix(".parquet")
+      let epoch = Int64(parts[1]), parts[2].hasSuffix(Self.ending)
     else { return nil }
     self.init(epoch: LeaseEpoch(epoch), kind: kind, stagedName: String(parts[2]))
   }
+
+  /// A path in staging beside `path`, which has a random name; each number gives another.
+  static func stagedPath(of path: String, extendedBy number: Int64) -> String {
+    let stem = path.hasSuffix(ending) ? String(path.dropLast(ending.count)) : path
+    return "\(stem)-\(number)\(ending)"
+  }
+
+  private static let ending = ".parquet"
 
   package var text: String { "\(kind.rawValue)-\(epoch.rawValue)-\(unique)" }
 }

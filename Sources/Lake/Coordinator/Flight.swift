@@ -109,14 +109,56 @@ struct Flight: Sendable {
     let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     for (draft, batch) in zip(drafts, batches) {
       let path = store.stagingPath()
-      work.files.willStage(path)
+      work.files.willStage([path])
       let table = byID[batch.table]
+      let lookup = try await lookup(in: table)
       let probe = work.suspects.contains(batch.tenant) ? crashGuard?.probe : nil
-      work.tables[draft] = try await materializers.run {
+      let upgrades = try await upgrades(of: batch, to: table)
+      let materialized = try await materializers.run {
         (materializer) throws(EnvironmentFailure) in
-        try materializer.materialize(batch, table: table, to: path, probing: probe)
+        try materializer.materialize(
+          batch.upgraded(upgrades), table: table, lookup: lookup, to: path, probing: probe)
       }
+      work.files.willStage(materialized.stagedFiles.map(\.path))
+      if materialized.liveFiles != nil {
+        metrics.coordinator.keyLookupFiles.observe(materialized.written.outcome.filesSearched)
+      }
+      work.tables[draft] = materialized
     }
+  }
+
+  /// The live files of a keyed table; none of any other.
+  private func lookup(in table: TableRecord?) async throws(EnvironmentFailure) -> KeyLookup {
+    guard let table, table.definition.isKeyed, !table.isDropped else { return .nowhere }
+    let key = table.primaryKeyColumnIDs
+    do {
+      let files = try await catalog.lookupFiles(of: table.id, columns: key)
+      return KeyLookup(files, key: key, localPath: store.localPath(of:))
+    } catch {
+      throw .catalog("\(error)")
+    }
+  }
+
+  /// How events of older schema versions come to the version that is written.
+  private func upgrades(
+    of batch: TableBatch, to table: TableRecord?
+  ) async throws(EnvironmentFailure) -> [Int64: EventUpgrade] {
+    guard let table, !table.isDropped else { return [:] }
+    var upgrades: [Int64: EventUpgrade] = [:]
+    for version in batch.staleVersions(for: table) {
+      let found: TableRecord?
+      do {
+        found = try await catalog.tableVersions(of: table.id, below: version + 1, limit: 1)
+          .first?.table
+      } catch {
+        throw .catalog("\(error)")
+      }
+      guard let found, found.schemaVersion == version, version < table.schemaVersion else {
+        throw .damaged("events of a schema version that table \(table.id.rawValue) never had")
+      }
+      upgrades[version] = EventUpgrade(from: found, to: table)
+    }
+    return upgrades
   }
 
   /// Makes the staged files durable under their final names.
@@ -124,12 +166,8 @@ struct Flight: Sendable {
     _ drafts: [FlightProtocol.Draft], _ work: inout FlightWork
   ) async throws(EnvironmentFailure) {
     let tables = work.tables
-    let staged = drafts.compactMap {
-      draft -> (draft: FlightProtocol.Draft, object: StagedObject)? in
-      guard let table = tables[draft], let file = table.file, let key = key(of: table) else {
-        return nil
-      }
-      return (draft, StagedObject(localPath: file.path, key: key))
+    let staged = drafts.flatMap { draft in
+      (tables[draft]?.objects ?? []).map { (draft: draft, object: $0) }
     }
     guard !staged.isEmpty else { return }
     work.files.willPut(staged)
@@ -159,6 +197,7 @@ struct Flight: Sendable {
         return .fenced(tenants)
       case .tablesChanged(let changed):
         work.failure = .catalog("\(error)")
+        metrics.coordinator.tableConflicts.increment(by: changed.count)
         return .tablesChanged(changed)
       case .outcomeUnknown: return .outcomeUnknown
       case .filesChanged, .inconsistent: work.failure = .catalog("\(error)")
@@ -169,35 +208,16 @@ struct Flight: Sendable {
     }
   }
 
-  private func key(of table: MaterializedTable) -> String? {
-    guard let file = table.file, let record = table.table else { return nil }
-    return record.folder + name(of: file, epoch: table.batch.epoch)
-  }
-
-  /// The epoch in the name tells the collector of orphans whose file it was.
-  private func name(of file: ParquetFile, epoch: LeaseEpoch) -> String {
-    let staged = file.path.split(separator: "/").last.map(String.init) ?? file.path
-    return DataFileName(epoch: epoch, kind: .events, stagedName: staged).text
-  }
-
   private func eventCommit(
     _ tables: [MaterializedTable], fences: [TenantFence]
   ) -> EventCommit {
     EventCommit(
-      id: .random(), owner: owner, fences: fences,
-      tables: tables.compactMap { table in
-        guard let record = table.table, !record.isDropped else { return nil }
-        return (record.id, record.schemaVersion)
-      },
-      files: tables.compactMap { table in
-        guard let file = table.file else { return nil }
-        return NewDataFile(
-          table: table.batch.table, name: name(of: file, epoch: table.batch.epoch),
-          recordCount: file.recordCount, byteCount: file.byteCount,
-          footerByteCount: file.footerByteCount, statistics: file.statistics)
-      },
+      id: .random(), owner: owner, fences: fences, tables: tables.compactMap(\.committed),
+      files: tables.compactMap(\.newFile), deletes: tables.flatMap(\.newDeletes),
       ledger: tables.map {
-        NewLedgerRow(tenant: $0.batch.tenant, table: $0.batch.table, counts: $0.counts)
+        NewLedgerRow(
+          tenant: $0.batch.tenant, table: $0.batch.table, counts: $0.counts,
+          removedRows: $0.written.outcome.removedRows)
       },
       deadLetters: tables.flatMap(\.deadLetters))
   }
@@ -217,6 +237,9 @@ struct Flight: Sendable {
     _ commit: EventCommit, _ receipt: CommitReceipt, plan: BatchPlan, lost: [TenantID]
   ) {
     metrics.coordinator.snapshotsPublished.increment()
+    let removedRows = commit.ledger.reduce(0) { $0 + $1.removedRows }
+    metrics.coordinator.rowsRemoved.increment(by: Int(removedRows))
+    metrics.coordinator.deleteFilesWritten.increment(by: commit.deletes.count)
     for letter in commit.deadLetters {
       metrics.coordinator.deadLetters.with(letter.reason).increment()
     }
@@ -232,6 +255,7 @@ struct Flight: Sendable {
         .snapshotId: LogValue(receipt.snapshot.rawValue), .commitId: LogValue(commit.id.rawValue),
         .tenantCount: LogValue(commit.fences.count), .fileCount: LogValue(commit.files.count),
         .rowCount: LogValue(commit.files.reduce(0) { $0 + $1.recordCount }),
+        .deleteFileCount: LogValue(commit.deletes.count), .removedRowCount: LogValue(removedRows),
         .deadLetterCount: LogValue(commit.deadLetters.count),
         .linkedTraceIds: LogValue(plan.traceIDs.prefix(16).joined(separator: ",")),
       ])

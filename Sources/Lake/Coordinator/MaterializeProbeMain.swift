@@ -36,18 +36,20 @@ private struct RequestDoesNotAddUp: Error {}
 
 private func rehearse(_ request: ProbeRequest) throws {
   let counts = request.payloadByteCounts
-  guard counts.count == request.tokens.count, counts.allSatisfy({ $0 >= 0 }),
+  let operations = request.operations.compactMap(IngestOperation.init)
+  guard counts.count == request.tokens.count, operations.count == request.tokens.count,
+    counts.allSatisfy({ $0 >= 0 }),
     counts.reduce(0, +) == request.payloads.count
   else { throw RequestDoesNotAddUp() }
   var events: [PlannedEvent] = []
   events.reserveCapacity(counts.count)
   var rest = request.payloads[...]
-  for (token, count) in zip(request.tokens, counts) {
+  for (index, count) in counts.enumerated() {
     events.append(
       PlannedEvent(
-        token: VisibilityToken(token), schemaVersion: 0,
+        token: VisibilityToken(request.tokens[index]), schemaVersion: 0,
         record: EventRecord(
-          operation: .insert, idempotencyKey: [], payload: Array(rest.prefix(count)))))
+          operation: operations[index], idempotencyKey: [], payload: Array(rest.prefix(count)))))
     rest = rest.dropFirst(count)
   }
   let instance = try MaterializerPool.open(

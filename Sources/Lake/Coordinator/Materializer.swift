@@ -24,25 +24,6 @@ package enum EnvironmentFailure: Error, Equatable, Sendable {
   }
 }
 
-/// One table's part of a commit, its file still in staging.
-struct MaterializedTable: Sendable {
-  let batch: TableBatch
-  let table: TableRecord?
-  let file: ParquetFile?
-  let deadLetters: [NewDeadLetter]
-
-  var counts: LedgerCounts {
-    LedgerCounts(
-      inserted: file?.recordCount ?? 0, deadLettered: Int64(deadLetters.count))
-  }
-}
-
-/// An event that the engine refuses by itself, with the engine's words.
-struct RefusedEvent: Sendable {
-  let event: PlannedEvent
-  let message: String
-}
-
 /// Turns events into typed Parquet with DuckDB.
 ///
 /// Confined to one flight at a time: it holds one connection.
@@ -56,26 +37,30 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   ) throws(DuckDBError) {
     self.poison = poison
     connection = try instance.connect()
-    builder = try DuckDBChunkBuilder([.bigint, .varchar])
+    builder = try DuckDBChunkBuilder([.bigint, .utinyint, .varchar])
   }
 
   /// Writes the events that can become rows to `path`; the others become dead letters.
   ///
-  /// A record is a dead letter only if it fails alone, with an error of the data.
+  /// A record is a dead letter only if it fails alone, with an error of the data, or if the table's
+  /// rule for keys says so.
   ///
   /// - Parameters:
   ///   - table: nil when the table is not known any more.
+  ///   - lookup: where the rows of a keyed table's keys are looked for.
+  ///   - path: delete files get paths that begin with it.
   ///   - probe: for events that may crash the engine: none of them comes near this process's engine
   ///     before a child process has survived it.
   /// - Throws: `EnvironmentFailure`; nothing is set aside then.
   func materialize(
-    _ batch: TableBatch, table: TableRecord?, to path: String, probing probe: CrashProbe? = nil
+    _ batch: TableBatch, table: TableRecord?, lookup: KeyLookup = .nowhere, to path: String,
+    probing probe: CrashProbe? = nil
   ) throws(EnvironmentFailure) -> MaterializedTable {
     guard let table, !table.isDropped else {
       let letters = batch.events.map {
         letter($0, batch, reason: "TABLE_DROPPED", message: "the table was dropped")
       }
-      return MaterializedTable(batch: batch, table: table, file: nil, deadLetters: letters)
+      return MaterializedTable(batch: batch, table: table, deadLetters: letters)
     }
     var letters: [NewDeadLetter] = []
     var events: [PlannedEvent] = []
@@ -98,24 +83,24 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       let tokens = Set(crashing.map { events[$0].token })
       events.removeAll { tokens.contains($0.token) }
     }
-    let (file, refused) = try write(events, shape: shape, to: path)
-    letters += refused.map {
-      letter($0.event, batch, reason: "CAST_FAILED", message: $0.message)
-    }
-    return MaterializedTable(batch: batch, table: table, file: file, deadLetters: letters)
+    let written = try write(events, shape: shape, lookup: lookup, to: path)
+    letters += self.letters(of: written, among: events, batch)
+    return MaterializedTable(
+      batch: batch, table: table, deadLetters: letters, written: written,
+      liveFiles: shape.key == nil || events.isEmpty ? nil : lookup.liveFiles)
   }
 
-  /// Writes the events that the engine can turn into rows, and tells which ones it refuses.
+  /// Writes what the events do to the table, and tells which ones the engine refuses.
   ///
-  /// - Throws: `EnvironmentFailure`; a file may be there in part then.
+  /// - Throws: `EnvironmentFailure`; files may be there in part then.
   func write(
-    _ given: [PlannedEvent], shape: RowShape, to path: String
-  ) throws(EnvironmentFailure) -> (file: ParquetFile?, refused: [RefusedEvent]) {
+    _ given: [PlannedEvent], shape: RowShape, lookup: KeyLookup = .nowhere, to path: String
+  ) throws(EnvironmentFailure) -> WrittenBatch {
     var events = given
     var refused: [RefusedEvent] = []
-    let file: ParquetFile?
+    var written: WrittenBatch
     do {
-      file = try writeAll(events[...], shape: shape, to: path)
+      written = try writeAll(events[...], shape: shape, lookup: lookup, to: path)
     } catch {
       guard Self.isErrorOfTheData(error) else { throw .engine(error.message) }
       unlink(path)
@@ -124,15 +109,39 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       let tokens = Set(refused.map(\.event.token))
       events.removeAll { tokens.contains($0.token) }
       do {
-        file = try writeAll(events[...], shape: shape, to: path)
+        written = try writeAll(events[...], shape: shape, lookup: lookup, to: path)
       } catch {
         throw .engine(error.message)
       }
     }
-    guard file?.recordCount ?? 0 == Int64(events.count) else {
-      throw .engine("\(events.count) events gave \(file?.recordCount ?? 0) rows")
+    written.failed = refused
+    guard written.accountsFor(events.count) else {
+      for deletes in written.outcome.deletes { unlink(deletes.file.path) }
+      throw .engine("\(events.count) events gave \(written.outcome.counts)")
     }
-    return (file, refused)
+    return written
+  }
+
+  private func letters(
+    of written: WrittenBatch, among events: [PlannedEvent], _ batch: TableBatch
+  ) -> [NewDeadLetter] {
+    var letters = written.failed.map {
+      letter($0.event, batch, reason: "CAST_FAILED", message: $0.message)
+    }
+    let (existing, keyless) = (Set(written.outcome.refused), Set(written.outcome.keyless))
+    guard !existing.isEmpty || !keyless.isEmpty else { return letters }
+    for event in events {
+      if existing.contains(event.token) {
+        letters.append(
+          letter(event, batch, reason: "KEY_EXISTS", message: "the primary key is in the table"))
+      } else if keyless.contains(event.token) {
+        letters.append(
+          letter(
+            event, batch, reason: "SCHEMA_VIOLATION",
+            message: "a column of the primary key has no value"))
+      }
+    }
+    return letters
   }
 
   private func letter(
@@ -142,7 +151,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       tenant: batch.tenant, table: batch.table, token: event.token,
       schemaVersion: event.schemaVersion, operation: event.record.operation.rawValue,
       reason: reason, message: message, idempotencyKey: event.record.idempotencyKey,
-      payload: event.record.payload)
+      payload: event.acceptedPayload ?? event.record.payload)
   }
 
   /// The events that DuckDB refuses each by itself, found by halving.
@@ -178,18 +187,27 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     _ events: ArraySlice<PlannedEvent>, shape: RowShape
   ) throws(DuckDBError) {
     try load(events)
+    // Of a delete nothing but the key is ever computed.
+    var condition = ""
+    if let key = shape.key {
+      try KeyedBatch.computeKeys(key, on: connection)
+      condition = " WHERE materialization.operation <> \(IngestOperation.delete.rawValue)"
+    }
     // max() over each column makes DuckDB compute every value.
     let columns = shape.columns.map { "max(\(SQLText.identifier($0.name)))" }
       .joined(separator: ", ")
     _ = try connection.query(
       """
-      SELECT \(columns) FROM (SELECT \(shape.projection) FROM \(shape.source))
+      SELECT \(columns) FROM (SELECT \(shape.projection) FROM \(shape.source)\(condition))
       """)
   }
 
   private func load(_ events: ArraySlice<PlannedEvent>) throws(DuckDBError) {
     try connection.execute(
-      "CREATE OR REPLACE TEMP TABLE \(RowShape.batchTable)(position BIGINT, payload VARCHAR)")
+      """
+      CREATE OR REPLACE TEMP TABLE \(RowShape.batchTable)(
+        position BIGINT, operation UTINYINT, payload VARCHAR)
+      """)
     let appender = try DuckDBAppender(connection, table: RowShape.batchTable)
     var rest = events
     while !rest.isEmpty {
@@ -198,11 +216,14 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       builder.withElements(ofColumn: 0, as: Int64.self) { positions in
         for (row, event) in part.enumerated() { positions[row] = event.token.rawValue }
       }
+      builder.withElements(ofColumn: 1, as: UInt8.self) { operations in
+        for (row, event) in part.enumerated() { operations[row] = event.record.operation.rawValue }
+      }
       for (row, event) in part.enumerated() {
         // UTF-8 by the edge's check of every byte.
         event.record.payload.withUnsafeBytes {
           poison?.strike($0)
-          builder.setTrustedBytes($0, column: 1, row: row)
+          builder.setTrustedBytes($0, column: 2, row: row)
         }
       }
       builder.rowCount = part.count
@@ -213,13 +234,36 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   }
 
   private func writeAll(
-    _ events: ArraySlice<PlannedEvent>, shape: RowShape, to path: String
-  ) throws(DuckDBError) -> ParquetFile? {
-    guard !events.isEmpty else { return nil }
+    _ events: ArraySlice<PlannedEvent>, shape: RowShape, lookup: KeyLookup, to path: String
+  ) throws(DuckDBError) -> WrittenBatch {
+    var written = WrittenBatch()
+    guard !events.isEmpty else { return written }
     try load(events)
+    guard let key = shape.key else {
+      written.file = try writeRows(shape.projection, from: shape.source, shape: shape, to: path)
+      written.outcome.counts.inserted = written.file?.recordCount ?? 0
+      return written
+    }
+    defer { KeyedBatch.forget(on: connection) }
+    let batch = KeyedBatch(key: key, lookup: lookup, on: connection)
+    written.outcome = try batch.resolve(eventCount: events.count)
+    if written.outcome.counts.inserted > 0 {
+      let isWhole = written.outcome.counts.inserted == Int64(events.count)
+      written.file = try writeRows(
+        "\(shape.projection), materialization.position AS \(RowShape.tokenColumn)",
+        from: isWhole ? shape.source : key.rowSource, shape: shape, to: path)
+    }
+    try batch.writeDeletes(&written.outcome, to: path)
+    return written
+  }
+
+  private func writeRows(
+    _ projection: String, from source: String, shape: RowShape, to path: String
+  ) throws(DuckDBError) -> ParquetFile {
+    var fields = shape.columns.map { ($0.name, $0.fieldID) }
+    if shape.key != nil { fields.append((RowShape.tokenColumn, RowShape.tokenFieldID)) }
     return try ParquetFile.write(
-      query: "SELECT \(shape.projection) FROM \(shape.source)",
-      fieldIDs: shape.columns.map { ($0.name, $0.fieldID) },
+      query: "SELECT \(projection) FROM \(source)", fieldIDs: fields,
       statisticsOf: Set(shape.columns.map(\.fieldID)), to: path, on: connection)
   }
 }

@@ -10,6 +10,9 @@ package struct ParquetFile: Sendable {
   package let footerByteCount: Int64
   package let statistics: [ColumnStatistics]
 
+  /// The last part of `path`: the random name that it has in staging.
+  package var stagedName: String { path.split(separator: "/").last.map(String.init) ?? path }
+
   /// Small row groups make point look-ups four times faster and files one percent larger.
   private static let format =
     "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480, RETURN_STATS"
@@ -41,6 +44,22 @@ package struct ParquetFile: Sendable {
     return ParquetFile(
       path: path, recordCount: count, byteCount: bytes, footerByteCount: footer,
       statistics: statistics)
+  }
+
+  /// Writes a delete file of DuckLake: the deleted positions of one data file, ascending.
+  ///
+  /// - Parameters:
+  ///   - dataPath: of the data file, on this machine.
+  ///   - positions: a query of one column `pos`, each position once.
+  /// - Throws: `DuckDBError`; the file may then be there in part.
+  package static func writeDeletes(
+    of dataPath: String, positions: String, to path: String, on connection: DuckDBConnection
+  ) throws(DuckDBError) -> ParquetFile {
+    try write(
+      query:
+        "SELECT \(SQLText.literal(dataPath)) AS file_path, pos FROM (\(positions)) ORDER BY pos",
+      fieldIDs: [("file_path", 2_147_483_646), ("pos", 2_147_483_645)], statisticsOf: [],
+      to: path, on: connection)
   }
 
   /// - Returns: nil where DuckDB's numbers cannot be used: no size, or not counted over all rows.

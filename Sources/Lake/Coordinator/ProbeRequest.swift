@@ -8,6 +8,8 @@ struct ProbeRequest: Codable, Sendable {
   /// Made by the server and removed by it when the child has ended.
   let folder: String
   let tokens: [Int64]
+  /// Of each event, as they are stored.
+  let operations: [UInt8]
   let payloadByteCounts: [Int]
   /// All payloads, one after the other.
   let payloads: Data

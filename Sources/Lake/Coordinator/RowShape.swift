@@ -2,25 +2,33 @@ import Catalog
 import Model
 
 /// What the engine must know of a table to write its rows; the same in the server and in a probe.
-struct RowShape: Codable, Equatable, Sendable {
+package struct RowShape: Codable, Equatable, Sendable {
   struct Column: Codable, Equatable, Sendable {
     let name: String
     let fieldID: Int64
   }
 
-  /// The engine's table of positions and payloads that `source` reads.
+  /// The engine's table of positions, operations and payloads that `source` reads.
   static let batchTable = "batch"
+
+  /// The token of the event that a row of a keyed table comes from. No column of the table: whoever
+  /// applies an event later than its turn must know what the row is newer than.
+  package static let tokenColumn = "_duckmesh_token"
+  package static let tokenFieldID: Int64 = 2_147_482_647
 
   let columns: [Column]
   /// The SELECT list over `source`.
   let projection: String
   /// The FROM item.
   let source: String
+  /// Nil for a table without a primary key.
+  let key: KeyShape?
 
   init(_ table: TableRecord) {
     let schema = table.definition.schema
     columns = zip(schema.columns, table.columnIDs).map { Column(name: $0.name, fieldID: $1) }
     projection = schema.materializationProjection
     source = schema.materializationSource(over: Self.batchTable)
+    key = KeyShape(table)
   }
 }

@@ -58,7 +58,7 @@ package struct CatalogRule: Sendable {
       query: """
         SELECT c.tenant_id FROM duckmesh_consumer c
         WHERE c.watermark - \(VoidSQL.count("c.tenant_id", "v.last_token <= c.watermark")) <> (
-          SELECT coalesce(sum(inserted + superseded + no_operation + dead_lettered), 0)
+          SELECT coalesce(sum(inserted + deleted + superseded + no_operation + dead_lettered), 0)
           FROM duckmesh_ledger l WHERE l.tenant_id = c.tenant_id)
         """),
     CatalogRule(
@@ -75,10 +75,10 @@ package struct CatalogRule: Sendable {
       text: "the totals are what the ledger adds up to",
       query: """
         SELECT c.tenant_id FROM duckmesh_consumer c LEFT JOIN (
-          SELECT tenant_id, sum(inserted) i, sum(superseded) s, sum(no_operation) n,
-            sum(dead_lettered) d FROM duckmesh_ledger GROUP BY tenant_id) l USING (tenant_id)
-        WHERE (c.inserted, c.superseded, c.no_operation, c.dead_lettered) <>
-          (coalesce(l.i, 0), coalesce(l.s, 0), coalesce(l.n, 0), coalesce(l.d, 0))
+          SELECT tenant_id, sum(inserted) i, sum(deleted) e, sum(superseded) s,
+            sum(no_operation) n, sum(dead_lettered) d FROM duckmesh_ledger GROUP BY tenant_id) l USING (tenant_id)
+        WHERE (c.inserted, c.deleted, c.superseded, c.no_operation, c.dead_lettered) <>
+          (coalesce(l.i, 0), coalesce(l.e, 0), coalesce(l.s, 0), coalesce(l.n, 0), coalesce(l.d, 0))
         """),
     CatalogRule(
       text: "the newest snapshot of a tenant carries its watermark",
@@ -95,13 +95,45 @@ package struct CatalogRule: Sendable {
           FROM duckmesh_watermark) AS step WHERE watermark < previous
         """),
     CatalogRule(
-      text: "the rows of a table's files are the rows its ledger inserted",
+      text: "the live rows of a table's files are those its ledger inserted and did not remove",
       query: """
         SELECT t.tenant_id FROM duckmesh_table t WHERE t.dropped_snapshot IS NULL AND (
-          SELECT coalesce(sum(record_count), 0) FROM ducklake_data_file f
+          SELECT coalesce(sum(f.record_count - coalesce((
+            SELECT sum(d.delete_count) FROM ducklake_delete_file d
+            WHERE d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL), 0)), 0)
+          FROM ducklake_data_file f
           WHERE f.table_id = t.table_id AND f.end_snapshot IS NULL) <> (
-          SELECT coalesce(sum(inserted), 0) FROM duckmesh_ledger l
+          SELECT coalesce(sum(inserted - removed_rows), 0) FROM duckmesh_ledger l
           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id)
+        """),
+    CatalogRule(
+      text: "a table's newest row of the ledger tells how many rows it has",
+      query: """
+        SELECT t.tenant_id FROM duckmesh_table t WHERE coalesce((
+          SELECT l.table_rows FROM duckmesh_ledger l
+          WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id
+          ORDER BY l.snapshot_id DESC LIMIT 1), 0) <> (
+          SELECT coalesce(sum(inserted - removed_rows), 0) FROM duckmesh_ledger l
+          WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id)
+        """),
+    CatalogRule(
+      text: "an event removes one row at most, and each that deletes removes one",
+      query: """
+        SELECT DISTINCT tenant_id FROM duckmesh_ledger
+        WHERE removed_rows < deleted OR removed_rows > inserted + deleted
+        """),
+    // A reader takes the newest delete file for the only one.
+    CatalogRule(
+      text: "a live data file has one delete file at most, over some of its rows",
+      query: """
+        SELECT DISTINCT t.tenant_id FROM ducklake_delete_file d
+        JOIN duckmesh_table t USING (table_id)
+        LEFT JOIN ducklake_data_file f ON f.data_file_id = d.data_file_id
+        WHERE d.end_snapshot IS NULL AND (f.data_file_id IS NULL OR f.end_snapshot IS NOT NULL
+          OR f.table_id <> d.table_id OR d.delete_count < 1 OR d.delete_count > f.record_count
+          OR EXISTS (SELECT 1 FROM ducklake_delete_file o WHERE o.data_file_id = d.data_file_id
+            AND o.delete_file_id <> d.delete_file_id
+            AND (o.end_snapshot IS NULL OR o.end_snapshot > d.begin_snapshot)))
         """),
     CatalogRule(
       text: "each dead letter of the ledger is kept",
@@ -123,8 +155,10 @@ package struct CatalogRule: Sendable {
     CatalogRule(
       text: "no path is named twice",
       query: """
-        SELECT CAST(NULL AS BIGINT) FROM ducklake_data_file GROUP BY table_id, path
-          HAVING count(*) > 1 LIMIT 1
+        SELECT CAST(NULL AS BIGINT) FROM (
+          SELECT table_id, path FROM ducklake_data_file
+          UNION ALL SELECT table_id, path FROM ducklake_delete_file) AS named
+        GROUP BY table_id, path HAVING count(*) > 1 LIMIT 1
         """),
     // Whoever works the schedule off would take away what a snapshot shows.
     CatalogRule(

@@ -96,9 +96,13 @@ struct Integrity: Sendable {
         let present = await presentFiles(files, into: &report)
         isWhole = isWhole && present.count == files.count
         rows += try await rowCount(present, into: &report)
+        let deletes = await presentDeletes(files, into: &report)
+        isWhole = isWhole && deletes.count == files.count { $0.deletes != nil }
+        rows -= try await deletedCount(deletes, into: &report)
       }
-      let deleted = table.files.reduce(0) { $0 + ($1.deletes?.deleteCount ?? 0) }
-      if isWhole, rows - deleted != table.ledgerInserted { report.rowMismatchTables += 1 }
+      if isWhole, rows != table.ledgerInserted - table.ledgerRemoved {
+        report.rowMismatchTables += 1
+      }
     }
   }
 
@@ -124,6 +128,61 @@ struct Integrity: Sendable {
       }
     }
     return present
+  }
+
+  /// The files whose delete files are there.
+  private func presentDeletes(
+    _ files: [DataFileRecord], into report: inout IntegrityReport
+  ) async -> [DataFileRecord] {
+    var present: [DataFileRecord] = []
+    for file in files {
+      guard let deletes = file.deletes else { continue }
+      report.referencedFiles += 1
+      do {
+        let size = try await store.byteCount(of: deletes.path)
+        report.filesChecked += 1
+        if size == nil { report.missingFiles += 1 } else { present.append(file) }
+      } catch {
+        report.operationalFailures += 1
+      }
+    }
+    return present
+  }
+
+  /// Deleted rows counted by reading the delete files: each a row of its data file, none twice.
+  private func deletedCount(
+    _ files: [DataFileRecord], into report: inout IntegrityReport
+  ) async throws(EnvironmentFailure) -> Int64 {
+    let deletes = files.compactMap { file in file.deletes.map { (file, $0) } }
+    guard !deletes.isEmpty else { return 0 }
+    let paths = deletes.map { SQLText.literal(store.localPath(of: $0.1.path)) }
+      .joined(separator: ", ")
+    do {
+      let counts = try await engine.withConnection { (connection) throws(DuckDBError) in
+        try connection.query(
+          """
+          SELECT file_index::BIGINT, count(DISTINCT pos), count(*), min(pos), max(pos)
+          FROM read_parquet([\(paths)], union_by_name = true) GROUP BY file_index
+          """)
+      }
+      var total: Int64 = 0
+      for row in counts.rows {
+        guard let index = row[0].int64, let distinct = row[1].int64, let count = row[2].int64,
+          let first = row[3].int64, let last = row[4].int64
+        else { continue }
+        total += distinct
+        let (file, known) = deletes[Int(index)]
+        if count != known.deleteCount || distinct != count || first < 0
+          || last >= file.recordCount
+        {
+          report.violations.append("a delete file names as many rows as the catalog says")
+        }
+      }
+      return total
+    } catch {
+      report.operationalFailures += 1
+      return 0
+    }
   }
 
   /// Rows counted by reading the files, not taken from their footers or the catalog.

@@ -88,18 +88,12 @@ package final class MaintenanceService: Service {
     mergesPerTable: Int
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     try await inTurn(turn) { () async throws(EnvironmentFailure) in
-      let candidates: [MergeCandidate]
-      do {
-        candidates = try await self.catalog.mergeCandidates(
-          above: self.limits.mergeFanIn - 1, limit: Self.tablesPerRound)
-      } catch {
-        throw .catalog("\(error)")
-      }
+      let candidates = try await self.candidates()
       var summary = CompactionSummary()
       var failure: EnvironmentFailure?
       for candidate in candidates {
         do throws(EnvironmentFailure) {
-          summary = try await summary + self.merger.compact(candidate.table, limit: mergesPerTable)
+          summary = try await summary + self.merger.compact(candidate, limit: mergesPerTable)
         } catch {
           // A table that cannot be merged (a lost file) must not keep the others from it.
           failure = failure ?? error
@@ -107,6 +101,20 @@ package final class MaintenanceService: Service {
       }
       if let failure { throw failure }
       return summary
+    }
+  }
+
+  /// Tables with many files, and tables with files of which much is deleted.
+  private func candidates() async throws(EnvironmentFailure) -> [TableID] {
+    do throws(CatalogError) {
+      let crowded = try await catalog.mergeCandidates(
+        above: limits.mergeFanIn - 1, limit: Self.tablesPerRound
+      ).map(\.table)
+      let decayed = try await catalog.rewriteCandidates(
+        above: MergePlanner.decayedShare, limit: Self.tablesPerRound)
+      return crowded + decayed.filter { !crowded.contains($0) }
+    } catch {
+      throw .catalog("\(error)")
     }
   }
 

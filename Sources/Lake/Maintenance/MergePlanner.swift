@@ -1,17 +1,16 @@
 import Catalog
 import Model
 
-/// Chooses which files of a table are merged next: neighbours of about the same number of rows, as
-/// a
-/// tiered merge tree does.
+/// Chooses which files of a table become one next.
+///
+/// Files of which much is deleted come first: their live rows are written anew. Then neighbours of
+/// about the same number of rows, as a tiered merge tree does.
 ///
 /// No file is written again for less than it gains: the rows of a merge are at least half the
-/// fan-in
-/// times those of its largest input. So the work per row grows with the logarithm of the table, and
-/// so do the live files. A bound on sizes alone would not do: a large file that is rewritten for
-/// each handful of small ones after it costs the square of the table. Where sizes differ so much
-/// that
-/// files gather all the same, the cheapest run is merged whatever it gains.
+/// fan-in times those of its largest input. So the work per row grows with the logarithm of the
+/// table, and so do the live files. A bound on sizes alone would not do: a large file that is
+/// rewritten for each handful of small ones after it costs the square of the table. Where sizes
+/// differ so much that files gather all the same, the cheapest run is merged whatever it gains.
 package struct MergePlanner: Sendable {
   package struct File: Sendable, Equatable {
     package let record: DataFileRecord
@@ -21,11 +20,30 @@ package struct MergePlanner: Sendable {
       self.record = record
       self.schemaVersion = schemaVersion
     }
+
+    /// Rows that a reader of the newest snapshot sees.
+    var liveRows: Int64 { record.recordCount - deletedRows }
+    var deletedRows: Int64 { record.deletes?.deleteCount ?? 0 }
   }
 
+  /// What is to be done with files.
+  package struct Step: Sendable, Equatable {
+    package let files: [File]
+    /// Whether the files are neighbours in row ids and nothing of them is deleted: then old
+    /// snapshots can be read from their merge. Otherwise the files end, and what old snapshots
+    /// show stays in them.
+    package let keepsHistory: Bool
+  }
+
+  /// The share of a file's rows above which their deletion makes the file worth rewriting.
+  package static let decayedShare = 0.2
+
+  /// Files with at most so many live rows, one row group, are rewritten together wherever they
+  /// stand: larger ones keep to themselves, so that their bounds stay as narrow as they are.
+  private static let fewRows: Int64 = 20_480
+
   /// Inputs of one merge: more than the fan-in when many have gathered, so that a burst is caught
-  /// up
-  /// with in one pass.
+  /// up with in one pass.
   private static let inputsPerFanIn = 8
 
   /// Live files, in fan-ins, above which any run is worth merging.
@@ -40,35 +58,98 @@ package struct MergePlanner: Sendable {
     self.mergedFileBytes = Int64(mergedFileBytes)
   }
 
-  /// The inputs of the next merge, or none when the table is well as it is.
+  /// What is to be done next; nil when the table is well as it is.
   ///
-  /// - Parameter files: the live files in row-id order.
-  package func next(_ files: [File]) -> [File] {
-    let most = files.map(\.record.recordCount).max() ?? 0
-    let gain = files.count > fanIn * Self.crowdPerFanIn ? 1 : max(2, fanIn / 2)
+  /// - Parameters:
+  ///   - files: the live files in row-id order.
+  ///   - isKeyed: whether the table has a primary key. Its files lose rows all the time, so runs
+  ///     need no neighbourhood in row ids: they are rewritten instead of merged where there is none.
+  ///   - versionBegin: where the table's schema version begins; files before it have an older one.
+  package func next(
+    _ files: [File], isKeyed: Bool = false, versionBegin: SnapshotID = SnapshotID(0)
+  ) -> Step? {
+    let decayed = decayed(files)
+    if !decayed.isEmpty { return Step(files: decayed, keepsHistory: false) }
+    let candidates = isKeyed ? files.sorted(by: Self.isOlder) : files
+    let most = candidates.map(\.liveRows).max() ?? 0
+    let gain = candidates.count > fanIn * Self.crowdPerFanIn ? 1 : max(2, fanIn / 2)
     // From the smallest files on, so that a merge costs the least that it can.
     var bound: Int64 = 1
     while true {
-      if let run = run(in: files, rowsUpTo: bound, gain: gain) { return run }
-      guard bound < most else { return [] }
+      let run =
+        isKeyed
+        ? gathered(candidates, rowsUpTo: bound, gain: gain)
+        : run(in: candidates, rowsUpTo: bound, gain: gain)
+      if let run { return Step(files: run, keepsHistory: Self.keepsHistory(run)) }
+      guard bound < most else {
+        return left(files, before: versionBegin).map { Step(files: $0, keepsHistory: false) }
+      }
       bound *= 2
     }
+  }
+
+  /// Small files of older schema versions that no merge takes any more, since none of their version
+  /// comes: they are written anew under the present one, or a table that is altered often would
+  /// gather files for ever.
+  private func left(_ files: [File], before versionBegin: SnapshotID) -> [File]? {
+    var run = Run()
+    let old = files.filter {
+      $0.record.begin < versionBegin && $0.record.byteCount < mergedFileBytes
+    }
+    for file in old.sorted(by: { $0.liveRows < $1.liveRows }) {
+      if !run.files.isEmpty, !hasRoom(for: file, in: run) { break }
+      // What is much larger than all before it stays as it is.
+      if run.files.count >= fanIn, file.liveRows > run.rows { break }
+      run.append(file)
+    }
+    return run.files.count >= fanIn ? run.files : nil
+  }
+
+  /// The files of which too much is deleted: the one with the most deleted rows, and if that is a
+  /// small one, all the small ones with it.
+  private func decayed(_ files: [File]) -> [File] {
+    let decayed = files.filter {
+      Double($0.deletedRows) > Double($0.record.recordCount) * Self.decayedShare
+    }
+    guard let worst = decayed.max(by: { $0.deletedRows < $1.deletedRows }) else { return [] }
+    guard worst.liveRows <= Self.fewRows else { return [worst] }
+    var run = Run()
+    for file in decayed
+    where file.liveRows <= Self.fewRows && file.schemaVersion == worst.schemaVersion
+      && (run.files.isEmpty || hasRoom(for: file, in: run))
+    {
+      run.append(file)
+    }
+    return run.files
   }
 
   /// The oldest run that is worth merging, of neighbours with at most so many rows each.
   private func run(in files: [File], rowsUpTo bound: Int64, gain: Int) -> [File]? {
     var run = Run()
     for file in files {
-      let isSmall =
-        file.record.recordCount <= bound && file.record.deletes == nil
-        && file.record.byteCount < mergedFileBytes
-      if isSmall, canFollow(file, run) {
+      let isSmall = isSmall(file, rowsUpTo: bound) && file.record.deletes == nil
+      if isSmall, canFollow(file, run), run.files.last.map({ Self.follows(file, $0) }) ?? true {
         run.append(file)
         continue
       }
       if isWorthMerging(run, gain: gain) { return run.files }
       run = Run()
       if isSmall { run.append(file) }
+    }
+    return isWorthMerging(run, gain: gain) ? run.files : nil
+  }
+
+  /// The same for a keyed table, whatever stands between the files.
+  private func gathered(_ files: [File], rowsUpTo bound: Int64, gain: Int) -> [File]? {
+    var run = Run()
+    for file in files where isSmall(file, rowsUpTo: bound) {
+      if canFollow(file, run) {
+        run.append(file)
+        continue
+      }
+      if isWorthMerging(run, gain: gain) { return run.files }
+      run = Run()
+      run.append(file)
     }
     return isWorthMerging(run, gain: gain) ? run.files : nil
   }
@@ -82,9 +163,13 @@ package struct MergePlanner: Sendable {
     mutating func append(_ file: File) {
       files.append(file)
       bytes += file.record.byteCount
-      rows += file.record.recordCount
-      largestRows = max(largestRows, file.record.recordCount)
+      rows += file.liveRows
+      largestRows = max(largestRows, file.liveRows)
     }
+  }
+
+  private func isSmall(_ file: File, rowsUpTo bound: Int64) -> Bool {
+    file.liveRows <= bound && file.record.byteCount < mergedFileBytes
   }
 
   private func isWorthMerging(_ run: Run, gain: Int) -> Bool {
@@ -93,15 +178,29 @@ package struct MergePlanner: Sendable {
 
   private func canFollow(_ file: File, _ run: Run) -> Bool {
     guard let last = run.files.last else { return true }
-    return run.bytes + file.record.byteCount <= mergedFileBytes
+    // Files of several schema versions in one would have values replaced by later upkeep.
+    return hasRoom(for: file, in: run) && last.schemaVersion == file.schemaVersion
+  }
+
+  private func hasRoom(for file: File, in run: Run) -> Bool {
+    run.bytes + file.record.byteCount <= mergedFileBytes
       && run.files.count < fanIn * Self.inputsPerFanIn
-      // Files of several schema versions in one would have values replaced by later upkeep.
-      && last.schemaVersion == file.schemaVersion && Self.follows(file.record, last.record)
+  }
+
+  private static func keepsHistory(_ run: [File]) -> Bool {
+    run.allSatisfy { $0.record.deletes == nil }
+      && zip(run.dropFirst(), run).allSatisfy { follows($0, $1) }
   }
 
   /// Whether `file` begins with the row after the last one of `previous`.
-  private static func follows(_ file: DataFileRecord, _ previous: DataFileRecord) -> Bool {
-    guard let start = file.rowIDStart, let before = previous.rowIDStart else { return false }
-    return before + previous.recordCount == start
+  private static func follows(_ file: File, _ previous: File) -> Bool {
+    guard let start = file.record.rowIDStart, let before = previous.record.rowIDStart else {
+      return false
+    }
+    return before + previous.record.recordCount == start
+  }
+
+  private static func isOlder(_ left: File, _ right: File) -> Bool {
+    (left.record.begin, left.record.id) < (right.record.begin, right.record.id)
   }
 }

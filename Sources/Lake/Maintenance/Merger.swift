@@ -6,29 +6,12 @@ import ObjectStore
 import Observability
 import Runtime
 
-/// What a compaction did.
-package struct CompactionSummary: Sendable, Equatable {
-  package var tables = 0
-  package var merges = 0
-  package var filesMerged = 0
-  package var bytesRewritten: Int64 = 0
-  /// Merges whose inputs had changed under them, or whose lease was lost.
-  package var lost = 0
-
-  static func + (left: Self, right: Self) -> Self {
-    Self(
-      tables: left.tables + right.tables, merges: left.merges + right.merges,
-      filesMerged: left.filesMerged + right.filesMerged,
-      bytesRewritten: left.bytesRewritten + right.bytesRewritten, lost: left.lost + right.lost)
-  }
-}
-
-/// Merges small files into larger ones so that every snapshot reads the same rows as before.
+/// Makes files of a table into one, in either of two ways.
 ///
-/// Each row of the merged file carries the snapshot that added it, under the field id that DuckLake
-/// reserves for that; a reader at an older snapshot leaves out the newer rows.
+/// A merge keeps history: each row of the new file carries the snapshot that added it, under the
+/// field id that DuckLake reserves for that, and a reader at an older snapshot leaves out the newer
+/// rows. A rewrite leaves deleted rows out; what older snapshots show stays in the files it ends.
 struct Merger: Sendable {
-  private static let snapshotFieldID: Int64 = 2_147_483_539
   /// Longer than any merge: the commit needs the lease to be live.
   private static let leaseMs = 600_000
 
@@ -39,6 +22,22 @@ struct Merger: Sendable {
   let metrics: DuckMeshMetrics
   let logger: Logger
   let owner: OwnerID
+
+  /// One merge or rewrite under the table's lease.
+  struct Work: Sendable {
+    let epoch: LeaseEpoch
+    let table: TableRecord
+    let step: MergePlanner.Step
+
+    var inputs: [DataFileRecord] { step.files.map(\.record) }
+  }
+
+  /// A file that is durable in the object store and that no commit names yet.
+  struct Output: Sendable {
+    let name: String
+    let key: String
+    let file: ParquetFile
+  }
 
   /// Merges a table until nothing is left to do, at most `limit` times.
   func compact(_ table: TableID, limit: Int) async throws(EnvironmentFailure)
@@ -58,12 +57,13 @@ struct Merger: Sendable {
   private func mergeUnderLease(
     _ id: TableID
   ) async throws(EnvironmentFailure) -> CompactionSummary? {
-    let (epoch, table, inputs) = try await plan(id)
+    let (epoch, work) = try await plan(id)
     guard let epoch else { return nil }
     var result: Result<CompactionSummary?, EnvironmentFailure> = .success(nil)
-    if let table {
+    if let work {
       do throws(EnvironmentFailure) {
-        result = .success(try await merge(inputs, of: table, epoch: epoch))
+        result = .success(
+          work.step.keepsHistory ? try await merge(work) : try await rewrite(work))
       } catch {
         result = .failure(error)
       }
@@ -73,118 +73,90 @@ struct Merger: Sendable {
     return try result.get()
   }
 
-  private func merge(
-    _ inputs: [DataFileRecord], of table: TableRecord, epoch: LeaseEpoch
-  ) async throws(EnvironmentFailure) -> CompactionSummary {
-    let path = store.stagingPath()
-    let query = mergeQuery(inputs, table: table)
-    let fields = zip(table.definition.schema.columns.map(\.name), table.columnIDs).map { ($0, $1) }
-    let file: ParquetFile
-    do {
-      file = try await engine.withConnection { (connection) throws(DuckDBError) in
-        try ParquetFile.write(
-          query: query,
-          fieldIDs: fields + [("_ducklake_internal_snapshot_id", Self.snapshotFieldID)],
-          statisticsOf: Set(table.columnIDs), to: path, on: connection)
-      }
-    } catch {
-      try? await store.discard(stagedPaths: [path])
-      throw error
-    }
-    let staged = path.split(separator: "/").last.map(String.init) ?? path
-    let name = DataFileName(epoch: epoch, kind: .merge, stagedName: staged).text
-    do {
-      try await store.put([StagedObject(localPath: path, key: table.folder + name)])
-    } catch {
-      try? await store.discard(stagedPaths: [path])
-      try? await store.delete([table.folder + name])
-      throw error == .storageFull ? .storageFull : .storage("\(error)")
-    }
-    CrashPoint.mergeAfterPut.reached()
-    let merge = MergeCommit(
-      id: .random(), owner: owner, epoch: epoch, table: table.id, inputs: inputs,
-      output: NewDataFile(
-        table: table.id, name: name, recordCount: file.recordCount, byteCount: file.byteCount,
-        footerByteCount: file.footerByteCount, statistics: file.statistics),
-      rowIDStart: inputs.first?.rowIDStart)
-    return try await commit(merge, key: table.folder + name)
-  }
-
   private func plan(
     _ id: TableID
-  ) async throws(EnvironmentFailure) -> (LeaseEpoch?, TableRecord?, [DataFileRecord]) {
+  ) async throws(EnvironmentFailure) -> (LeaseEpoch?, Work?) {
     do throws(CatalogError) {
+      guard let table = try await catalog.tables(ids: [id]).first, !table.isDropped else {
+        return (nil, nil)
+      }
       let files = try await catalog.liveFiles(of: id).map {
         MergePlanner.File(record: $0.file, schemaVersion: $0.schemaVersion)
       }
-      let inputs = planner.next(files).map(\.record)
-      guard !inputs.isEmpty,
+      guard let step = planner.next(
+          files, isKeyed: table.definition.isKeyed, versionBegin: table.versionBegin),
         let epoch = try await catalog.leaseTable(id, owner: owner, leaseMs: Self.leaseMs)
-      else { return (nil, nil, []) }
-      let table = try await catalog.tables(ids: [id]).first
-      return (epoch, table?.isDropped == false ? table : nil, inputs)
+      else { return (nil, nil) }
+      // As it is now that nobody else merges it. A merge's inputs are of one version, and their
+      // file keeps its columns, those that were dropped since included: older snapshots show them.
+      // What a rewrite writes is read from now on only, so it has the columns of today.
+      let current =
+        step.keepsHistory
+        ? try await catalog.table(id, at: step.files[0].record.begin)
+        : try await catalog.tables(ids: [id]).first
+      guard let current, !current.isDropped else { return (epoch, nil) }
+      return (epoch, Work(epoch: epoch, table: current, step: step))
     } catch {
       throw .catalog("\(error)")
     }
   }
 
-  /// The inputs' rows in row-id order, each with the snapshot that added it.
-  private func mergeQuery(_ inputs: [DataFileRecord], table: TableRecord) -> String {
-    let columns = table.definition.schema.columns
-    let list = columns.map { SQLText.identifier($0.name) }.joined(separator: ", ")
-    let fields = zip(columns, table.columnIDs).map { column, id in
-      "\(id): {name: \(SQLText.literal(column.name)), "
-        + "type: \(SQLText.literal(column.type.sqlName)), default_value: NULL}"
+  private func merge(_ work: Work) async throws(EnvironmentFailure) -> CompactionSummary {
+    let output = try await write(
+      MergeSource(
+        inputs: work.inputs, table: work.table, isRewrite: false, localPath: store.localPath(of:)),
+      work)
+    CrashPoint.mergeAfterPut.reached()
+    let merge = MergeCommit(
+      id: .random(), owner: owner, epoch: work.epoch, table: work.table.id, inputs: work.inputs,
+      output: output.newFile(of: work.table.id), rowIDStart: work.inputs.first?.rowIDStart)
+    do {
+      guard let receipt = try await commitResolving(merge) else { return lost() }
+      CrashPoint.mergeAfterCommit.reached()
+      return report(work, output, receipt)
+    } catch {
+      return try await notCommitted(error, keys: [output.key])
     }
-    let paths = inputs.map { SQLText.literal(store.localPath(of: $0.path)) }
-    let begins = inputs.map { String($0.begin.rawValue) }.joined(separator: ", ")
-    return """
-      SELECT \(list), coalesce(_dl_snapshot, ([\(begins)]::BIGINT[])[file_index::BIGINT + 1])
-        AS _ducklake_internal_snapshot_id
-      FROM read_parquet([\(paths.joined(separator: ", "))], schema = MAP {
-        \(fields.joined(separator: ", ")),
-        \(Self.snapshotFieldID): {name: '_dl_snapshot', type: 'BIGINT', default_value: NULL}})
-      ORDER BY file_index, file_row_number
-      """
   }
 
-  private func commit(
-    _ merge: MergeCommit, key: String
-  ) async throws(EnvironmentFailure) -> CompactionSummary {
-    do {
-      guard let receipt = try await commitResolving(merge) else {
-        // The file is left to the collector of orphans, like every one whose commit was in doubt.
-        metrics.maintenance.compactionRuns.with("lost").increment()
-        return CompactionSummary(lost: 1)
-      }
-      CrashPoint.mergeAfterCommit.reached()
-      metrics.maintenance.compactionRuns.with("completed").increment()
-      metrics.maintenance.compactionBytesRewritten.increment(by: Int(merge.output.byteCount))
-      logger.info(
-        "files merged",
-        [
-          .tableId: LogValue(merge.table.rawValue), .fileCount: LogValue(merge.inputs.count),
-          .rowCount: LogValue(merge.output.recordCount),
-          .fileBytes: LogValue(merge.output.byteCount),
-          .snapshotId: LogValue(receipt.snapshot.rawValue),
-        ])
-      return CompactionSummary(
-        merges: 1, filesMerged: merge.inputs.count, bytesRewritten: merge.output.byteCount)
-    } catch {
-      if error.isCertainlyNotApplied {
-        // Nobody names the file and nobody will. If it stays, the collector of orphans has it.
-        try? await store.delete([key])
-      }
-      switch error {
-      case .fenced, .filesChanged, .tablesChanged:
-        metrics.maintenance.compactionRuns.with("lost").increment()
-        return CompactionSummary(lost: 1)
-      case .storageFull: throw .storageFull
-      case .inconsistent, .unavailable, .outcomeUnknown:
-        metrics.maintenance.compactionRuns.with("failed").increment()
-        throw .catalog("\(error)")
-      }
+  /// Writes the rows of a source and makes them durable.
+  func write(
+    _ source: MergeSource, _ work: Work
+  ) async throws(EnvironmentFailure) -> Output {
+    let table = work.table
+    return try await put(.merge, work) { (connection, path) throws(DuckDBError) in
+      if let setup = source.setup { try connection.execute(setup) }
+      return try ParquetFile.write(
+        query: source.query, fieldIDs: source.fields, statisticsOf: Set(table.columnIDs),
+        to: path, on: connection)
     }
+  }
+
+  /// Has a file written in staging and makes it durable under the table's folder.
+  func put(
+    _ kind: DataFileName.Kind, _ work: Work,
+    _ write: @escaping @Sendable (DuckDBConnection, String) throws(DuckDBError) -> ParquetFile
+  ) async throws(EnvironmentFailure) -> Output {
+    let path = store.stagingPath()
+    let file: ParquetFile
+    do {
+      file = try await engine.withConnection { (connection) throws(DuckDBError) in
+        try write(connection, path)
+      }
+    } catch {
+      try? await store.discard(stagedPaths: [path])
+      throw error
+    }
+    let name = DataFileName(epoch: work.epoch, kind: kind, stagedName: file.stagedName).text
+    let key = work.table.folder + name
+    do {
+      try await store.put([StagedObject(localPath: path, key: key)])
+    } catch {
+      try? await store.discard(stagedPaths: [path])
+      try? await store.delete([key])
+      throw error == .storageFull ? .storageFull : .storage("\(error)")
+    }
+    return Output(name: name, key: key, file: file)
   }
 
   /// Commits, and finds out what became of it when no answer came.
@@ -201,5 +173,13 @@ struct Merger: Sendable {
         throw error
       }
     }
+  }
+}
+
+extension Merger.Output {
+  func newFile(of table: TableID) -> NewDataFile {
+    NewDataFile(
+      table: table, name: name, recordCount: file.recordCount, byteCount: file.byteCount,
+      footerByteCount: file.footerByteCount, statistics: file.statistics)
   }
 }

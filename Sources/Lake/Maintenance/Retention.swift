@@ -156,10 +156,8 @@ struct Retention: Sendable {
     }
     let tenant = "\(parts[0])/"
     let current =
-      switch name.kind {
-      case .events: epochs.tenants[tenant]
-      case .merge: epochs.tables["\(tenant)\(parts[1])/"]
-      }
+      name.kind.isUnderTenantLease
+      ? epochs.tenants[tenant] : epochs.tables["\(tenant)\(parts[1])/"]
     guard let current else { return false }
     return LeaseRules.isOutlived(name.epoch, current: current)
   }

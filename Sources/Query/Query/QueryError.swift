@@ -33,7 +33,7 @@ extension QueryError {
     self =
       switch error {
       case .snapshotNotFound: .snapshotNotFound
-      case .tenantLimitReached, .tableExists, .tableNotFound, .storageFull:
+      case .tenantLimitReached, .tableExists, .tableNotFound, .tableChanged, .storageFull:
         .unavailable(reason: "\(error)")
       case .unavailable(let reason), .damaged(let reason): .unavailable(reason: reason)
       }

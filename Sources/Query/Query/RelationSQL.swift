@@ -51,6 +51,12 @@ package struct RelationSQL {
     Array(zip(manifest.table.definition.schema.columns, manifest.table.columnIDs))
   }
 
+  /// What a file of an older version has in a column that it lacks, as text whatever the column's
+  /// type: all of a map must be of one type, and the engine casts it.
+  private var initialValues: [String] {
+    manifest.table.initialDefaults.map { $0.map { SQLText.literal($0.catalogText) } ?? "NULL" }
+  }
+
   private var columnList: String {
     columns.map { SQLText.identifier($0.definition.name) }.joined(separator: ", ")
   }
@@ -81,9 +87,13 @@ package struct RelationSQL {
       + "schema = MAP {\(fields(withSnapshot: group.isPartial))})\(filter)"
   }
 
-  /// Whether the table has had one schema only: its files can then be read by name, which spares
-  /// the engine more than a millisecond a query of mapping columns by field id.
-  private var isUniform: Bool { manifest.table.schemaVersion == 1 }
+  /// Whether every file was written under the version that the snapshot has: they can then be read
+  /// by name, which spares the engine more than a millisecond a query of mapping columns by field
+  /// id. A file of an older version can have other columns of the same names. (A merged file begins
+  /// with its oldest input, and all inputs are of one version.)
+  private var isUniform: Bool {
+    manifest.files.allSatisfy { $0.begin >= manifest.table.versionBegin }
+  }
 
   /// With the declared types, which cost nothing where the file has them already.
   private var castColumnList: String {
@@ -94,10 +104,10 @@ package struct RelationSQL {
   }
 
   private func fields(withSnapshot: Bool) -> String {
-    var fields = columns.map { column in
+    var fields = zip(columns, initialValues).map { column, value in
       let name = SQLText.literal(column.definition.name)
       let type = SQLText.literal(column.definition.type.sqlName)
-      return "\(column.id): {name: \(name), type: \(type), default_value: NULL}"
+      return "\(column.id): {name: \(name), type: \(type), default_value: \(value)}"
     }
     if withSnapshot {
       fields.append(

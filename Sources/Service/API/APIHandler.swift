@@ -56,7 +56,9 @@ package struct APIHandler: Sendable {
     case .listTables: return try await tables.list(request, context)
     case .createTable: return try await tables.create(request, context)
     case .getTable: return try await tables.get(context)
+    case .alterTable: return try await tables.alter(request, context)
     case .deleteTable: return try await tables.delete(context)
+    case .listSchemas: return try await tables.schemas(request, context)
     case .ingest:
       let response = try await ingest.handle(request, context)
       services.metrics.ingest.requests.with("ok").increment()

@@ -2,27 +2,32 @@ import Catalog
 import Consistency
 import Model
 import Runtime
-import SQLiteStore
 
-/// The SQLite catalog, with what a test puts around each commit of events.
+/// A catalog, with what a test puts around each commit of events.
 struct BreakableCatalog: Sendable {
   typealias Commit = @Sendable (EventCommit) async throws(CommitError) -> CommitReceipt
   typealias Hook =
     @Sendable (EventCommit, Commit) async throws(CommitError) -> CommitReceipt
 
-  let inner: SQLiteCatalog
+  let inner: any Catalog
   private let hook = Shared<Hook?>(nil)
   private let merges = Shared<(@Sendable (MergeCommit) async throws(CommitError) -> Void)?>(nil)
 
+  private let rewrites = Shared<(@Sendable (RewriteCommit) async throws(CommitError) -> Void)?>(
+    nil)
   private let answers = Shared<(@Sendable (MergeCommit) throws(CommitError) -> Void)?>(nil)
 
-  init(_ inner: SQLiteCatalog) { self.inner = inner }
+  init(_ inner: any Catalog) { self.inner = inner }
 
   /// Takes the place of each commit of events; it may call the real one or not.
   func aroundCommit(_ body: Hook?) { hook.value.withLock { $0 = body } }
 
   func beforeMerge(_ body: (@Sendable (MergeCommit) async throws(CommitError) -> Void)?) {
     merges.value.withLock { $0 = body }
+  }
+
+  func beforeRewrite(_ body: (@Sendable (RewriteCommit) async throws(CommitError) -> Void)?) {
+    rewrites.value.withLock { $0 = body }
   }
 
   /// Stands between the answer to a merge and whoever waits for it.
@@ -52,6 +57,17 @@ extension BreakableCatalog: CommitCatalog {
     return receipt
   }
 
+  func commit(_ rewrite: RewriteCommit) async throws(CommitError) -> CommitReceipt {
+    if let hook = rewrites.value.withLock({ $0 }) { try await hook(rewrite) }
+    return try await inner.commit(rewrite)
+  }
+
+  func lookupFiles(
+    of table: TableID, columns: [Int64]
+  ) async throws(CatalogError) -> [LookupFile] {
+    try await inner.lookupFiles(of: table, columns: columns)
+  }
+
   func resolve(
     _ id: CommitID, owner: OwnerID, fences: [TenantFence]
   ) async throws(CatalogError) -> CommitReceipt? {
@@ -66,6 +82,10 @@ extension BreakableCatalog: CommitCatalog {
 
   func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt? {
     try await inner.resolve(merge)
+  }
+
+  func resolve(_ rewrite: RewriteCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(rewrite)
   }
 
   func releaseTable(
@@ -166,6 +186,12 @@ extension BreakableCatalog: SnapshotCatalog {
 extension BreakableCatalog: MaintenanceCatalog {
   func mergeCandidates(above: Int, limit: Int) async throws(CatalogError) -> [MergeCandidate] {
     try await inner.mergeCandidates(above: above, limit: limit)
+  }
+
+  func rewriteCandidates(
+    above: Double, limit: Int
+  ) async throws(CatalogError) -> [TableID] {
+    try await inner.rewriteCandidates(above: above, limit: limit)
   }
 
   func fileCounts() async throws(CatalogError) -> FileCounts { try await inner.fileCounts() }

@@ -10,7 +10,8 @@ import Testing
 
 extension Mesh {
   func makeTable(
-    _ name: String = "events", of tenant: String = "acme", _ columns: [ColumnDefinition]? = nil
+    _ name: String = "events", of tenant: String = "acme", _ columns: [ColumnDefinition]? = nil,
+    key: [String] = [], onExistingKey: ExistingKeyRule = .upsert
   ) async throws -> TableRecord {
     let record = try await catalog.ensureTenant(named: tenant, limit: 1_000)
     let schema = try TableSchema(
@@ -18,7 +19,9 @@ extension Mesh {
         ColumnDefinition(name: "id", type: .bigint), ColumnDefinition(name: "note", type: .varchar),
       ])
     return try await catalog.createTable(
-      TableDefinition(name: name, schema: schema), tenant: record.id)
+      TableDefinition(
+        name: name, schema: try schema.withPrimaryKey(key), primaryKey: key,
+        onExistingKey: onExistingKey), tenant: record.id)
   }
 
   /// Publishes payloads past the edge, each as an event with a key of its own, as one segment.

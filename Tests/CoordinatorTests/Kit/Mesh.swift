@@ -12,14 +12,13 @@ import Observability
 import Query
 import Runtime
 import SQLite
-import SQLiteStore
 
-/// The real thing from the bus to the lake, in a folder of its own: SQLite, DuckDB and files. Only
+/// The real thing from the bus to the lake, in a folder of its own: a store, DuckDB and files. Only
 /// what a test breaks on purpose stands between them.
 final class Mesh: Sendable {
   let folder: String
   let clock: TestClock?
-  let bus: SQLiteIngestBus
+  let bus: any IngestBus
   let catalog: BreakableCatalog
   let store: BreakableStore
   let engine: MaterializerPool
@@ -27,23 +26,17 @@ final class Mesh: Sendable {
   let registry = MetricRegistry()
   let metrics: DuckMeshMetrics
   let logger: Logger
-  let database: SQLiteDatabase
+  let opened: MeshStore
   private let logFile: FileHandle
 
   /// - Parameter clock: the catalog's clocks, moved by hand; the machine's when nil.
-  init(folder: String, clock: TestClock?) throws {
+  init(folder: String, files: LocalObjectStore, opened: MeshStore, clock: TestClock?) throws {
     self.folder = folder
     self.clock = clock
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let files = try LocalObjectStore(
-      root: folder,
-      executor: try BlockingExecutor(name: "test-files", threadCount: 2, queueLimit: 1_000))
+    self.opened = opened
     store = BreakableStore(files)
-    database = try SQLiteDatabase(
-      path: folder + "/catalog.sqlite", lakeFolder: files.localPath(of: ""),
-      clock: clock?.catalogClock ?? .system)
-    bus = SQLiteIngestBus(database: database)
-    catalog = BreakableCatalog(SQLiteCatalog(database: database))
+    bus = opened.bus
+    catalog = BreakableCatalog(opened.catalog)
     engine = try MaterializerPool(
       options: .init(memoryLimitBytes: 256 << 20, temporaryFolder: folder + "/engine"))
     hub = VisibilityHub(waiterLimit: 10_000, clock: SystemMonotonicClock())
@@ -119,11 +112,27 @@ final class Mesh: Sendable {
 
 /// Runs a test on a fresh mesh whose folder is removed afterwards.
 func withMesh(
-  clock: TestClock? = nil, _ body: @Sendable (Mesh) async throws -> Void
+  over kind: MeshStore.Kind = .sqlite, clock: TestClock? = nil,
+  _ body: @Sendable (Mesh) async throws -> Void
 ) async throws {
   let folder = FileManager.default.temporaryDirectory.path + "/duckmesh-mesh-" + UUID().uuidString
   defer { try? FileManager.default.removeItem(atPath: folder) }
-  try await body(try await offPool { try Mesh(folder: folder, clock: clock) })
+  let files = try await offPool {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    return try LocalObjectStore(
+      root: folder,
+      executor: try BlockingExecutor(name: "test-files", threadCount: 2, queueLimit: 1_000))
+  }
+  let opened = try await MeshStore.open(
+    kind, folder: folder, lakeFolder: files.localPath(of: ""), clock: clock)
+  do {
+    try await body(
+      try await offPool { try Mesh(folder: folder, files: files, opened: opened, clock: clock) })
+  } catch {
+    await opened.close()
+    throw error
+  }
+  await opened.close()
 }
 
 /// Runs `body` beside a running coordinator, and stops that in order afterwards.

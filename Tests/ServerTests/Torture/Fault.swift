@@ -58,7 +58,7 @@ struct Fault: Sendable, Equatable {
     case .crash(let point), .sleep(let point, _):
       switch point {
       case .insidePublish, .afterPublish: "api"
-      case .mergeAfterPut, .insideMerge, .mergeAfterCommit, .expiryAfterCommit,
+      case .mergeAfterPut, .insideMerge, .insideRewrite, .mergeAfterCommit, .expiryAfterCommit,
         .expiryAfterDelete:
         "maintenance"
       default: "coordinator"

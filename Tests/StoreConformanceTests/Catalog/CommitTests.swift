@@ -145,7 +145,8 @@ import Testing
       try await lab.publishRows(table, 1)
       let commit = try lab.materialise(try await lab.claim(owner, [table.tenant]), owner: owner)
       await #expect(throws: CommitError.tablesChanged([table.id])) {
-        try await lab.catalog.commit(commit.replacing(tables: [(table.id, 2)]))
+        try await lab.catalog.commit(
+          commit.replacing(tables: [CommittedTable(table: table.id, schemaVersion: 2)]))
       }
     }
   }

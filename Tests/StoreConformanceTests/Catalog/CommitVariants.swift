@@ -37,12 +37,16 @@ enum Contradiction: CaseIterable {
         files: [lab.write([1], of: table.id), lab.write([2, 4], of: other.id)])
     case .fileOfAnUnledgeredTable:
       return commit.replacing(
-        tables: commit.tables + [(foreign.id, 1)],
+        tables: commit.tables + [CommittedTable(table: foreign.id, schemaVersion: 1)],
         files: commit.files + [lab.write([9], of: foreign.id)])
-    case .fileOfATableNotNamed: return commit.replacing(tables: [(table.id, 1)])
+    case .fileOfATableNotNamed:
+      return commit.replacing(tables: [CommittedTable(table: table.id, schemaVersion: 1)])
     case .ledgerOfAForeignTable:
       return commit.replacing(
-        tables: [(table.id, 1), (foreign.id, 1)],
+        tables: [
+          CommittedTable(table: table.id, schemaVersion: 1),
+          CommittedTable(table: foreign.id, schemaVersion: 1),
+        ],
         files: [commit.files[0], lab.write([4], of: foreign.id)],
         ledger: [
           ledger(table, two),
@@ -80,12 +84,14 @@ enum Contradiction: CaseIterable {
 extension EventCommit {
   func replacing(
     owner: OwnerID? = nil, fences: [TenantFence]? = nil,
-    tables: [(table: TableID, schemaVersion: Int64)]? = nil, files: [NewDataFile]? = nil,
+    tables: [CommittedTable]? = nil, files: [NewDataFile]? = nil,
+    deletes: [NewDeleteFile]? = nil,
     ledger: [NewLedgerRow]? = nil, deadLetters: [NewDeadLetter]? = nil
   ) -> EventCommit {
     EventCommit(
       id: id, owner: owner ?? self.owner, fences: fences ?? self.fences,
-      tables: tables ?? self.tables, files: files ?? self.files, ledger: ledger ?? self.ledger,
+      tables: tables ?? self.tables, files: files ?? self.files,
+      deletes: deletes ?? self.deletes, ledger: ledger ?? self.ledger,
       deadLetters: deadLetters ?? self.deadLetters)
   }
 }

@@ -103,10 +103,10 @@ struct Damage: Sendable, CustomTestStringConvertible {
       "a tenant's watermark rises with its snapshots",
       "UPDATE duckmesh_watermark SET watermark = 9 WHERE watermark = 3"),
     Damage(
-      "the rows of a table's files are the rows its ledger inserted",
+      "the live rows of a table's files are those its ledger inserted and did not remove",
       "UPDATE ducklake_data_file SET record_count = record_count + 1"),
     Damage(
-      "the rows of a table's files are the rows its ledger inserted",
+      "the live rows of a table's files are those its ledger inserted and did not remove",
       "DELETE FROM ducklake_data_file WHERE begin_snapshot = 4"),
     Damage("each dead letter of the ledger is kept", "DELETE FROM duckmesh_dead_letter"),
     Damage(

@@ -66,7 +66,8 @@ extension Lab {
     }
     return EventCommit(
       id: .random(), owner: owner, fences: claims.map(\.fence),
-      tables: tables.sorted().map { ($0, 1) }, files: files, ledger: ledger, deadLetters: letters)
+      tables: tables.sorted().map { CommittedTable(table: $0, schemaVersion: 1) }, files: files,
+      ledger: ledger, deadLetters: letters)
   }
 
   /// Claims and commits all that is pending of the tenants.

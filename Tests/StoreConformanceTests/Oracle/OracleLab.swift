@@ -70,7 +70,7 @@ final class OracleLab {
     let receipt = try await lab.catalog.commit(
       EventCommit(
         id: .random(), owner: owner, fences: claims.map(\.fence),
-        tables: new.map { ($0.table.id, 1) }, files: files,
+        tables: new.map { CommittedTable(table: $0.table.id, schemaVersion: 1) }, files: files,
         ledger: new.map {
           NewLedgerRow(
             tenant: $0.table.tenant, table: $0.table.id,

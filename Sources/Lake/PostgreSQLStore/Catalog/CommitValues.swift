@@ -13,6 +13,7 @@ enum CommitValues {
       .int64s(commit.fences.map(\.voided)),
       .int64s(commit.tables.map(\.table.rawValue)), .int64s(commit.tables.map(\.schemaVersion)),
     ] + files(commit.files) + ledger(commit.ledger) + letters(commit.deadLetters)
+      + removals(commit)
   }
 
   private static func files(_ files: [NewDataFile]) -> [PostgreSQLValue] {
@@ -50,6 +51,21 @@ enum CommitValues {
     ]
   }
 
+  /// What the commit says of primary keys and delete files.
+  private static func removals(_ commit: EventCommit) -> [PostgreSQLValue] {
+    let searched = commit.tables.filter { $0.liveFiles != nil }
+    let seen = searched.flatMap { made in (made.liveFiles ?? []).map { (made.table, $0) } }
+    return [
+      .int64s(commit.ledger.map(\.counts.deleted)), .int64s(commit.ledger.map(\.removedRows)),
+      .int64s(searched.map(\.table.rawValue)), .int64s(seen.map(\.0.rawValue)),
+      .int64s(seen.map(\.1.dataFile)), .optionalInt64s(seen.map(\.1.deleteFile)),
+      .int64s(commit.deletes.map(\.table.rawValue)), .int64s(commit.deletes.map(\.dataFile)),
+      .texts(commit.deletes.map(\.name)), .int64s(commit.deletes.map(\.deleteCount)),
+      .int64s(commit.deletes.map(\.byteCount)), .int64s(commit.deletes.map(\.footerByteCount)),
+      .text(commit.changes.joined(separator: ",")),
+    ]
+  }
+
   private static func letters(_ letters: [NewDeadLetter]) -> [PostgreSQLValue] {
     [
       .int64s(letters.map(\.tenant.rawValue)), .int64s(letters.map(\.table.rawValue)),
@@ -75,8 +91,31 @@ enum CommitValues {
       .int64s(merge.inputs.map(\.recordCount)), .int64s(merge.inputs.map(\.begin.rawValue)),
       .optionalInt64s(merge.inputs.map { $0.partialMaximum?.rawValue }), .text(output.name),
       .int64(output.recordCount), .int64(output.byteCount), .int64(output.footerByteCount),
-      merge.rowIDStart.map { .int64($0) } ?? .null,
+      optional(merge.rowIDStart),
     ] + statistics(output.statistics)
+  }
+
+  /// In the order of `SQLFunction.commitRewrite`, without the clocks.
+  static func rewrite(_ rewrite: RewriteCommit) -> [PostgreSQLValue] {
+    let (output, deletes) = (rewrite.output, rewrite.outputDeletes)
+    return [
+      .text(rewrite.id.rawValue), .text(rewrite.owner.rawValue), .int64(rewrite.epoch.rawValue),
+      .int64(rewrite.table.rawValue), optional(rewrite.schemaVersion),
+      .int64s(rewrite.inputs.map(\.id)), .int64s(rewrite.inputs.map(\.recordCount)),
+      .int64s(rewrite.inputs.map(\.begin.rawValue)),
+      .optionalInt64s(rewrite.inputs.map { $0.partialMaximum?.rawValue }),
+      .optionalInt64s(rewrite.inputs.map { $0.deletes?.id }),
+      .optionalInt64s(rewrite.inputs.map { $0.deletes?.deleteCount }),
+      output.map { .text($0.name) } ?? .null, .int64(output?.recordCount ?? 0),
+      .int64(output?.byteCount ?? 0), optional(output?.footerByteCount),
+      optional(rewrite.rowIDStart), deletes.map { .text($0.name) } ?? .null,
+      .int64(deletes?.deleteCount ?? 0), .int64(deletes?.byteCount ?? 0),
+      optional(deletes?.footerByteCount),
+    ] + statistics(output?.statistics ?? [])
+  }
+
+  private static func optional(_ value: Int64?) -> PostgreSQLValue {
+    value.map { .int64($0) } ?? .null
   }
 
   /// `$1, $2 …`

@@ -8,7 +8,7 @@ enum FileRows {
   static let columns = """
     f.data_file_id, f.path::TEXT AS path, f.record_count, f.file_size_bytes, f.begin_snapshot,
       f.row_id_start, f.partial_max, d.path::TEXT AS delete_path, d.delete_count,
-      d.partial_max AS delete_partial_max
+      d.partial_max AS delete_partial_max, d.delete_file_id
     """
 
   /// The same as arrays, of a subquery `s` that selects `columns` in order.
@@ -22,7 +22,8 @@ enum FileRows {
       coalesce(array_agg(s.partial_max), '{}') AS newest,
       coalesce(array_agg(s.delete_path), '{}') AS delete_paths,
       coalesce(array_agg(s.delete_count), '{}') AS delete_counts,
-      coalesce(array_agg(s.delete_partial_max), '{}') AS delete_newest
+      coalesce(array_agg(s.delete_partial_max), '{}') AS delete_newest,
+      coalesce(array_agg(s.delete_file_id), '{}') AS delete_ids
     """
 
   /// The file of a row whose columns from `first` on are `columns`.
@@ -37,7 +38,8 @@ enum FileRows {
       partialMaximum: rows.optionalInt64(row, first + 6).map(SnapshotID.init),
       deletes: rows.optionalText(row, first + 7).map { path in
         DeleteFileRecord(
-          path: folder + path, deleteCount: rows.int64(row, first + 8),
+          id: rows.int64(row, first + 10), path: folder + path,
+          deleteCount: rows.int64(row, first + 8),
           partialMaximum: rows.optionalInt64(row, first + 9).map(SnapshotID.init))
       })
   }
@@ -53,6 +55,7 @@ enum FileRows {
     let deletePaths = rows.optionalTexts(row, first + 7)
     let deleteCounts = rows.optionalInt64s(row, first + 8)
     let deleteNewest = rows.optionalInt64s(row, first + 9)
+    let deleteIDs = rows.optionalInt64s(row, first + 10)
     return ids.indices.map { index in
       DataFileRecord(
         id: ids[index], path: folder + paths[index], recordCount: counts[index],
@@ -60,7 +63,7 @@ enum FileRows {
         partialMaximum: newest[index].map(SnapshotID.init),
         deletes: deletePaths[index].map { path in
           DeleteFileRecord(
-            path: folder + path, deleteCount: deleteCounts[index] ?? 0,
+            id: deleteIDs[index] ?? 0, path: folder + path, deleteCount: deleteCounts[index] ?? 0,
             partialMaximum: deleteNewest[index].map(SnapshotID.init))
         })
     }

@@ -24,6 +24,10 @@ extension PostgreSQLCatalog {
     case "changed": throw .tablesChanged(rows.int64s(0, 3).map(TableID.init))
     case "unaccounted": throw .inconsistent(reason: unaccounted ?? "")
     case "foreign": throw .inconsistent(reason: "a table of another tenant")
+    case "unsearched":
+      throw .inconsistent(reason: "a keyed table's events without a look for their keys")
+    case "miscounted":
+      throw .inconsistent(reason: "delete files do not remove the rows of a table's ledger")
     default: throw .unavailable(reason: "other programs write to the lake")
     }
   }
@@ -103,16 +107,22 @@ extension PostgreSQLCatalog {
   }
 
   package func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await resolve(merge.id, of: merge.table, owner: merge.owner, epoch: merge.epoch)
+  }
+
+  func resolve(
+    _ id: CommitID, of table: TableID, owner: OwnerID, epoch: LeaseEpoch
+  ) async throws(CatalogError) -> CommitReceipt? {
     let rows = try await call(
       "SELECT committed, committed_time FROM \(SQLFunction.resolveMerge.name)($1, $2, $3, $4)",
       [
-        .text(merge.id.rawValue), .int64(merge.table.rawValue), .text(merge.owner.rawValue),
-        .int64(merge.epoch.rawValue),
+        .text(id.rawValue), .int64(table.rawValue), .text(owner.rawValue),
+        .int64(epoch.rawValue),
       ])
     return rows.isNull(0, 0) ? nil : Self.receipt(rows, 0, from: 0)
   }
 
-  private static func receipt(
+  static func receipt(
     _ rows: PostgreSQLRows, _ row: Int, from first: Int
   ) -> CommitReceipt {
     CommitReceipt(

@@ -11,7 +11,7 @@ extension PostgreSQLCatalog {
       SELECT n.tenant_id, n.tenant_name, h.head, c.watermark, c.inserted, c.superseded,
         c.no_operation, c.dead_lettered, c.discarded,
         \(VoidSQL.count("n.tenant_id", "v.last_token <= c.watermark"))::BIGINT,
-        \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark"))::BIGINT
+        \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark"))::BIGINT, c.deleted
       FROM duckmesh_tenant n JOIN duckmesh_head h USING (tenant_id)
       JOIN duckmesh_consumer c USING (tenant_id) ORDER BY n.tenant_id
       """)
@@ -22,8 +22,9 @@ extension PostgreSQLCatalog {
         tenant: TenantID(rows.int64(row, 0)), tenantName: rows.text(row, 1),
         acknowledged: head - voidBelow - voidAbove,
         counts: LedgerCounts(
-          inserted: rows.int64(row, 4), superseded: rows.int64(row, 5),
-          noOperation: rows.int64(row, 6), deadLettered: rows.int64(row, 7)),
+          inserted: rows.int64(row, 4), deleted: rows.int64(row, 11),
+          superseded: rows.int64(row, 5), noOperation: rows.int64(row, 6),
+          deadLettered: rows.int64(row, 7)),
         discarded: rows.int64(row, 8), pending: head - watermark - voidAbove,
         watermark: VisibilityToken(watermark))
     }
@@ -34,25 +35,22 @@ extension PostgreSQLCatalog {
     return (0..<rows.count).map { row in
       let table = rows.int64(row, 0)
       let folder = Folders.table(schema: rows.int64(row, 2), table: table)
-      let dropped = rows.optionalInt64(row, 1)
-      // A file is kept as long as a snapshot before the drop shows it. Expiry hands the ledger rows
-      // of what it takes to the next snapshot: once the last of them is at the drop, files may be
-      // gone.
-      let isExpired = dropped.map { (rows.optionalInt64(row, 4) ?? $0) >= $0 } ?? false
       return TableAccount(
-        table: TableID(table), tenant: tenant, folder: folder, isDropped: dropped != nil,
-        ledgerInserted: rows.int64(row, 3), isExpired: isExpired,
-        files: FileRows.records(rows, row, from: 5, folder: folder))
+        table: TableID(table), tenant: tenant, folder: folder, isDropped: !rows.isNull(row, 1),
+        ledgerInserted: rows.int64(row, 3), ledgerRemoved: rows.int64(row, 4),
+        isExpired: rows.bool(row, 5),
+        files: FileRows.records(rows, row, from: 6, folder: folder))
     }
   }
 
   /// With the table's live files, or those that were live when it was dropped.
   private static let tableAccountSelection = """
-    SELECT t.table_id, t.dropped_snapshot, n.schema_id, l.inserted, l.newest, files.*
+    SELECT t.table_id, t.dropped_snapshot, n.schema_id, l.inserted, l.removed,
+      t.dropped_snapshot IS NOT NULL AND NOT EXISTS (\(TableHistorySQL.shownState)), files.*
     FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(k.inserted), 0)::BIGINT AS inserted,
-        max(k.snapshot_id) FILTER (WHERE k.inserted > 0) AS newest
+        coalesce(sum(k.removed_rows), 0)::BIGINT AS removed
       FROM duckmesh_ledger k WHERE k.tenant_id = t.tenant_id AND k.table_id = t.table_id) l
     CROSS JOIN LATERAL (
       SELECT \(FileRows.arrays) FROM (

@@ -40,6 +40,8 @@ extension PostgreSQLCatalog {
 
   private static let allTables = manifestSelection(TableRows.selection(at: "$2") + shownTables)
 
+  /// A data file's delete files follow one another, so the newest is the only one that can stand
+  /// over it at the snapshot; there may be thousands before it.
   private static let namedTables = manifestSelection(
     TableRows.selection(
       at: "$2", more: "files.*",
@@ -47,8 +49,11 @@ extension PostgreSQLCatalog {
         CROSS JOIN LATERAL (
           SELECT \(FileRows.arrays) FROM (
             SELECT \(FileRows.columns) FROM ducklake_data_file f
-            LEFT JOIN ducklake_delete_file d ON d.data_file_id = f.data_file_id
-              AND d.begin_snapshot <= $2 AND (d.end_snapshot IS NULL OR d.end_snapshot > $2)
+            LEFT JOIN LATERAL (
+              SELECT * FROM ducklake_delete_file c
+              WHERE c.data_file_id = f.data_file_id AND c.begin_snapshot <= $2
+              ORDER BY c.begin_snapshot DESC LIMIT 1) d
+              ON d.end_snapshot IS NULL OR d.end_snapshot > $2
             WHERE f.table_id = t.table_id AND f.begin_snapshot <= $2
               AND (f.end_snapshot IS NULL OR f.end_snapshot > $2)
             ORDER BY f.data_file_id) s) files

@@ -43,11 +43,16 @@ extension PostgreSQLCatalog {
   package func createTable(
     _ definition: TableDefinition, tenant: TenantID
   ) async throws(CatalogError) -> TableRecord {
+    let definition = try definition.keyColumnsRequired()
     let columns = definition.schema.columns
+    let keyColumns = definition.primaryKey.compactMap { name in
+      columns.firstIndex { $0.name == name }.map { Int64($0 + 1) }
+    }
     let rows = try await call(
       """
-      SELECT outcome, made_table, made_schema, made_at
-      FROM \(SQLFunction.makeTable.name)($1, $2, $3, $4, $5, $6, $7, $8, $9)
+      SELECT outcome, made_table, made_schema, made_at, made_snapshot
+      FROM \(SQLFunction.makeTable.name)(
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
       """,
       [
         .int64(tenant.rawValue), .text(definition.name),
@@ -56,7 +61,8 @@ extension PostgreSQLCatalog {
         .texts(columns.map(\.type.duckLakeName)),
         .texts(
           columns.map { $0.defaultValue?.catalogText ?? ColumnDefault.absentCatalogText }),
-        .bools(columns.map(\.isNullable)), database.wallOverride,
+        .bools(columns.map(\.isNullable)), .texts(columns.map { $0.comment ?? "" }),
+        .int64s(keyColumns), .text(definition.onExistingKey.rawValue), database.wallOverride,
       ])
     switch rows.text(0, 0) {
     case "made": break
@@ -67,6 +73,7 @@ extension PostgreSQLCatalog {
     return TableRecord(
       id: TableID(rows.int64(0, 1)), tenant: tenant, definition: definition, schemaVersion: 1,
       columnIDs: columns.indices.map { Int64($0 + 1) },
+      initialDefaults: columns.map { _ in nil }, versionBegin: SnapshotID(rows.int64(0, 4)),
       folder: Folders.table(schema: rows.int64(0, 2), table: rows.int64(0, 1)),
       createdAt: Timestamp(microseconds: rows.int64(0, 3)), isDropped: false)
   }

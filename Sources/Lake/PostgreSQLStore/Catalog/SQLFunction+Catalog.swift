@@ -1,8 +1,8 @@
 extension SQLFunction {
   static let catalog =
     [openSnapshot, commitEvents, resolveEvents]
-    + [claimTable, fenceTable, commitMerge, resolveMerge]
-    + [makeTenant, makeTable, endTable, expireSnapshots, raiseEpochs, adopt]
+    + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
+    + [makeTenant, makeTable, alterTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }
 
 /// What functions that commit have in common.

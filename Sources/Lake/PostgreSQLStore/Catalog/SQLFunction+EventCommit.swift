@@ -6,7 +6,8 @@ extension SQLFunction {
   ///
   /// `outcome` is `committed`, or says why nothing was changed: `fenced` (`refused` holds the
   /// tenants), `unaccounted`, `changed` (the tables), `foreign` (the tables of another tenant),
-  /// `contended`.
+  /// `unsearched` (keyed tables without a look for their keys), `miscounted` (tables whose delete
+  /// files do not remove what the ledger says), `contended`.
   static let commitEvents = SQLFunction(
     "commit_events",
     """
@@ -22,7 +23,11 @@ extension SQLFunction {
       letter_tenants BIGINT[], letter_tables BIGINT[], letter_tokens BIGINT[],
       letter_versions BIGINT[], letter_operations BIGINT[], letter_reasons TEXT[],
       letter_messages TEXT[], letter_keys BYTEA[], letter_payloads BYTEA[],
-      is_accounted BOOLEAN, wall_overriding BIGINT, lease_overriding BIGINT,
+      deleted_counts BIGINT[], removed_counts BIGINT[],
+      searched_tables BIGINT[], live_tables BIGINT[], live_files BIGINT[], live_deletes BIGINT[],
+      delete_tables BIGINT[], delete_data_files BIGINT[], delete_names TEXT[],
+      delete_counts BIGINT[], delete_sizes BIGINT[], delete_footer_sizes BIGINT[],
+      change_words TEXT, is_accounted BOOLEAN, wall_overriding BIGINT, lease_overriding BIGINT,
       OUT outcome TEXT, OUT refused BIGINT[], OUT committed BIGINT, OUT committed_time BIGINT)
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
     DECLARE
@@ -32,6 +37,7 @@ extension SQLFunction {
       \(checkFences)
       \(checkTables)
       \(registerFiles)
+      \(SQLFunction.registerDeletes)
       \(moveWatermarks)
       \(leaveTraces)
       outcome := 'committed';
@@ -69,7 +75,8 @@ extension SQLFunction {
   /// Our own table is what the batch was made under; the lake's is asked as well, since another
   /// program may have dropped it, and files that no snapshot shows would be lost events.
   private static let checkTables = """
-    opening := \(openSnapshot.name)(0, 0, cardinality(file_names), wall_overriding);
+    opening := \(openSnapshot.name)(
+      0, 0, cardinality(file_names) + cardinality(delete_names), wall_overriding);
     IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
     SELECT array_agg(made.table_id ORDER BY made.table_id) INTO refused
     FROM unnest(tables, versions) AS made(table_id, version)
@@ -77,7 +84,8 @@ extension SQLFunction {
       SELECT present.schema_version = made.version AND present.dropped_snapshot IS NULL
         AND (SELECT count(*) FROM ducklake_table AS shown
           WHERE shown.table_id = made.table_id AND shown.end_snapshot IS NULL) > 0
-      FROM duckmesh_table AS present WHERE present.table_id = made.table_id) IS NOT TRUE;
+      FROM duckmesh_table AS present WHERE present.table_id = made.table_id) IS NOT TRUE
+      \(SQLFunction.orWasNotSearchedAsItIs);
     IF refused IS NOT NULL THEN
       outcome := 'changed';
     ELSE
@@ -88,6 +96,7 @@ extension SQLFunction {
         WHERE present.table_id = line.table_id);
       IF refused IS NOT NULL THEN outcome := 'foreign'; END IF;
     END IF;
+    \(SQLFunction.checkRemovedRows)
     IF outcome IS NOT NULL THEN
       DELETE FROM ducklake_snapshot WHERE snapshot_id = opening.opened;
       RETURN;
@@ -132,16 +141,17 @@ extension SQLFunction {
 
   private static let moveWatermarks = """
     INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
-      inserted, superseded, no_operation, dead_lettered, table_rows)
+      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, table_rows)
     SELECT line.tenant_id, line.table_id, opening.opened, fence.from_token + 1, fence.to_token,
-      line.inserted, line.superseded, line.no_operation, line.dead_lettered,
-      line.inserted + coalesce(
+      line.inserted, line.superseded, line.no_operation, line.dead_lettered, line.deleted,
+      line.removed, line.inserted - line.removed + coalesce(
         (SELECT last.table_rows FROM duckmesh_ledger AS last
           WHERE last.tenant_id = line.tenant_id AND last.table_id = line.table_id
           ORDER BY last.snapshot_id DESC LIMIT 1), 0)
     FROM unnest(ledger_tenants, ledger_tables, inserted_counts, superseded_counts,
-        no_operation_counts, dead_letter_counts)
-      AS line(tenant_id, table_id, inserted, superseded, no_operation, dead_lettered)
+        no_operation_counts, dead_letter_counts, deleted_counts, removed_counts)
+      AS line(tenant_id, table_id, inserted, superseded, no_operation, dead_lettered, deleted,
+        removed)
     JOIN unnest(tenants, from_tokens, to_tokens) AS fence(tenant_id, from_token, to_token)
       ON fence.tenant_id = line.tenant_id;
 
@@ -149,10 +159,11 @@ extension SQLFunction {
       SELECT * FROM unnest(tenants, to_tokens) AS moved(tenant_id, to_token)),
     line AS (
       SELECT tenant_id, sum(inserted) AS inserted, sum(superseded) AS superseded,
-        sum(no_operation) AS no_operation, sum(dead_lettered) AS dead_lettered
+        sum(no_operation) AS no_operation, sum(dead_lettered) AS dead_lettered,
+        sum(deleted) AS deleted
       FROM unnest(ledger_tenants, inserted_counts, superseded_counts, no_operation_counts,
-          dead_letter_counts)
-        AS counted(tenant_id, inserted, superseded, no_operation, dead_lettered)
+          dead_letter_counts, deleted_counts)
+        AS counted(tenant_id, inserted, superseded, no_operation, dead_lettered, deleted)
       GROUP BY tenant_id),
     mark AS (
       INSERT INTO duckmesh_watermark(tenant_id, snapshot_id, watermark)
@@ -161,7 +172,8 @@ extension SQLFunction {
       inserted = consumer.inserted + coalesce(line.inserted, 0),
       superseded = consumer.superseded + coalesce(line.superseded, 0),
       no_operation = consumer.no_operation + coalesce(line.no_operation, 0),
-      dead_lettered = consumer.dead_lettered + coalesce(line.dead_lettered, 0)
+      dead_lettered = consumer.dead_lettered + coalesce(line.dead_lettered, 0),
+      deleted = consumer.deleted + coalesce(line.deleted, 0)
     FROM fence LEFT JOIN line ON line.tenant_id = fence.tenant_id
     WHERE consumer.tenant_id = fence.tenant_id AND consumer.tenant_id = ANY (tenants);
     """
@@ -182,11 +194,7 @@ extension SQLFunction {
     INSERT INTO duckmesh_commit(commit_id, snapshot_id, committed_at)
     VALUES (commit_name, opening.opened, instant);
     INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author, commit_extra_info)
-    VALUES (opening.opened,
-      coalesce(
-        (SELECT string_agg('inserted_into_table:' || changed.table_id, ',' ORDER BY table_id)
-          FROM (SELECT DISTINCT unnest(file_tables) AS table_id) AS changed), ''),
-      'duckmesh', '{"commit":"' || commit_name || '"}');
+    VALUES (opening.opened, change_words, 'duckmesh', '{"commit":"' || commit_name || '"}');
     PERFORM \(signalCommitted.name)(opening.opened, tenants, to_tokens);
     """
 

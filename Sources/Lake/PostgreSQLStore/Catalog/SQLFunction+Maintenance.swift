@@ -67,17 +67,19 @@ extension SQLFunction {
       FROM moved JOIN unnest(leaving, successors) AS place(snapshot_id, successor)
         USING (snapshot_id))
     INSERT INTO duckmesh_ledger AS kept(tenant_id, table_id, snapshot_id, first_token, last_token,
-      inserted, superseded, no_operation, dead_lettered, table_rows)
+      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, table_rows)
     SELECT tenant_id, table_id, successor, min(first_token),
       max(last_token) FILTER (WHERE age = 1), sum(inserted), sum(superseded), sum(no_operation),
-      sum(dead_lettered), max(table_rows) FILTER (WHERE age = 1)
+      sum(dead_lettered), sum(deleted), sum(removed_rows), max(table_rows) FILTER (WHERE age = 1)
     FROM placed GROUP BY tenant_id, table_id, successor
     ON CONFLICT (tenant_id, table_id, snapshot_id) DO UPDATE SET
       first_token = least(kept.first_token, excluded.first_token),
       inserted = kept.inserted + excluded.inserted,
       superseded = kept.superseded + excluded.superseded,
       no_operation = kept.no_operation + excluded.no_operation,
-      dead_lettered = kept.dead_lettered + excluded.dead_lettered;
+      dead_lettered = kept.dead_lettered + excluded.dead_lettered,
+      deleted = kept.deleted + excluded.deleted,
+      removed_rows = kept.removed_rows + excluded.removed_rows;
     """
 
   /// Files that ended and that no snapshot lies in the life of any more. What is beyond the bound

@@ -96,7 +96,7 @@ extension SQLFunction {
     END $$
     """)
 
-  private static let checkTableLease = """
+  static let checkTableLease = """
     PERFORM FROM duckmesh_table_lease WHERE table_id = merged_table FOR NO KEY UPDATE;
     instant := \(now.name)(lease_overriding);
     IF NOT EXISTS (
@@ -148,6 +148,11 @@ extension SQLFunction {
       partial_max)
     VALUES (opening.first_file_id, merged_table, input.oldest, output_name, TRUE, 'parquet',
       output_rows, output_size, output_footer_size, first_row_id, input.newest);
+    \(insertOutputStatistics)
+    """
+
+  /// The statistics of the one file that a merge or a rewrite makes.
+  static let insertOutputStatistics = """
     INSERT INTO ducklake_file_column_stats(data_file_id, table_id, column_id, column_size_bytes,
       value_count, null_count, min_value, max_value, contains_nan)
     SELECT opening.first_file_id, merged_table, made.column_id, made.byte_count, made.value_count,

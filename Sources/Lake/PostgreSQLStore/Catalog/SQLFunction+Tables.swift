@@ -54,8 +54,10 @@ extension SQLFunction {
     "make_table",
     """
     (tenant BIGINT, name TEXT, mode TEXT, time_column TEXT, column_names TEXT[],
-      column_types TEXT[], column_defaults TEXT[], nullable BOOLEAN[], overriding BIGINT,
-      OUT outcome TEXT, OUT made_table BIGINT, OUT made_schema BIGINT, OUT made_at BIGINT)
+      column_types TEXT[], column_defaults TEXT[], nullable BOOLEAN[], comments TEXT[],
+      key_columns BIGINT[], existing_key_rule TEXT, overriding BIGINT,
+      OUT outcome TEXT, OUT made_table BIGINT, OUT made_schema BIGINT, OUT made_at BIGINT,
+      OUT made_snapshot BIGINT)
     LANGUAGE plpgsql VOLATILE AS $$
     DECLARE
       opening RECORD;
@@ -81,6 +83,7 @@ extension SQLFunction {
         RETURN;
       END IF;
       made_table := opening.first_catalog_id;
+      made_snapshot := opening.opened;
       made_at := \(now.name)(overriding);
       INSERT INTO ducklake_table(table_id, table_uuid, begin_snapshot, schema_id, table_name, path,
         path_is_relative)
@@ -95,11 +98,16 @@ extension SQLFunction {
       INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id)
       VALUES (opening.opened, opening.opened_schema_version, made_table);
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
-        schema_version, next_column_id, compatibility_mode, event_time_column)
+        schema_version, next_column_id, compatibility_mode, event_time_column,
+        primary_key, on_existing_key)
       VALUES (made_table, tenant, name, made_at, opening.opened, 1,
-        cardinality(column_names) + 1, mode, time_column);
-      INSERT INTO duckmesh_schema_version(table_id, version, begin_snapshot)
-      VALUES (made_table, 1, opening.opened);
+        cardinality(column_names) + 1, mode, time_column, key_columns, existing_key_rule);
+      INSERT INTO ducklake_column_tag(table_id, column_id, begin_snapshot, key, value)
+      SELECT made_table, made.ordinal, opening.opened, 'comment', made.comment
+      FROM unnest(comments) WITH ORDINALITY AS made(comment, ordinal) WHERE made.comment <> '';
+      INSERT INTO duckmesh_schema_version(table_id, version, begin_snapshot, created_at,
+        compatibility_mode, event_time_column)
+      VALUES (made_table, 1, opening.opened, made_at, mode, time_column);
       \(carryWatermark)
       INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author)
       VALUES (opening.opened,
@@ -126,6 +134,8 @@ extension SQLFunction {
       WHERE table_id = ended_table AND end_snapshot IS NULL;
       UPDATE ducklake_column SET end_snapshot = opening.opened
       WHERE table_id = ended_table AND end_snapshot IS NULL;
+      UPDATE ducklake_column_tag SET end_snapshot = opening.opened
+      WHERE table_id = ended_table AND end_snapshot IS NULL;
       UPDATE ducklake_data_file SET end_snapshot = opening.opened
       WHERE table_id = ended_table AND end_snapshot IS NULL;
       UPDATE ducklake_delete_file SET end_snapshot = opening.opened
@@ -141,7 +151,7 @@ extension SQLFunction {
 
   /// A change of tables moves no watermark, but the snapshot becomes one of the tenant's. What the
   /// watermark is says its newest row, which only commits to the lake write.
-  private static let carryWatermark = """
+  static let carryWatermark = """
     INSERT INTO duckmesh_watermark(tenant_id, snapshot_id, watermark)
     SELECT tenant_id, opening.opened, watermark FROM duckmesh_consumer WHERE tenant_id = tenant;
     """

@@ -7,11 +7,14 @@ import PostgreSQL
 enum TableRows {
   /// The first columns of a statement that reads tables `t` of tenants `n`.
   private static let columns = """
-    t.table_id, t.tenant_id, t.table_name, t.created_at, t.schema_version, t.compatibility_mode,
-      t.event_time_column, t.dropped_snapshot, n.schema_id, c.ids, c.names, c.types, c.nullable,
-      c.defaults
+    t.table_id, t.tenant_id, t.table_name, t.created_at, v.version, t.compatibility_mode,
+      CASE WHEN v.compatibility_mode IS NULL THEN t.event_time_column ELSE v.event_time_column END,
+      t.dropped_snapshot, n.schema_id, c.ids, c.names, c.types, c.nullable, c.defaults,
+      v.begin_snapshot, c.initial_defaults, c.comments,
+      coalesce(v.compatibility_mode, t.compatibility_mode), coalesce(v.created_at, t.created_at),
+      t.primary_key, t.on_existing_key
     """
-  static let columnCount = 14
+  static let columnCount = 21
 
   /// Tables with the columns that they have at `moment`, in one statement.
   ///
@@ -28,18 +31,41 @@ enum TableRows {
     SELECT \(columns)\(more.isEmpty ? "" : ", " + more)
     FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
     CROSS JOIN LATERAL (
+      SELECT * FROM duckmesh_schema_version e
+      WHERE e.table_id = t.table_id AND e.begin_snapshot <= \(moment)
+      ORDER BY e.version DESC LIMIT 1) v
+    \(columns(at: moment)) \(joins)
+    """
+  }
+
+  /// Every version of tables below a number that the statement's second parameter is, newest first.
+  static let versions = """
+    SELECT \(columns) FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
+    JOIN duckmesh_schema_version v USING (table_id)
+    \(columns(at: "v.begin_snapshot"))
+    """
+
+  private static func columns(at moment: String) -> String {
+    """
+    CROSS JOIN LATERAL (
       SELECT coalesce(array_agg(o.column_id), '{}') AS ids,
         coalesce(array_agg(o.column_name::TEXT), '{}') AS names,
         coalesce(array_agg(o.column_type::TEXT), '{}') AS types,
         coalesce(array_agg(coalesce(o.nulls_allowed, TRUE)), '{}') AS nullable,
-        coalesce(array_agg(coalesce(o.default_value, 'NULL')::TEXT), '{}') AS defaults
+        coalesce(array_agg(coalesce(o.default_value, 'NULL')::TEXT), '{}') AS defaults,
+        coalesce(array_agg(coalesce(o.initial_default, 'NULL')::TEXT), '{}') AS initial_defaults,
+        coalesce(array_agg(coalesce(o.comment, '')), '{}') AS comments
       FROM (
-        SELECT * FROM ducklake_column k
+        SELECT k.*, (
+          SELECT g.value::TEXT FROM ducklake_column_tag g
+          WHERE g.table_id = k.table_id AND g.column_id = k.column_id AND g.key = 'comment'
+            AND g.begin_snapshot <= \(moment)
+            AND (g.end_snapshot IS NULL OR g.end_snapshot > \(moment))) AS comment
+        FROM ducklake_column k
         WHERE k.table_id = t.table_id AND k.parent_column IS NULL
           AND k.begin_snapshot <= \(moment)
           AND (k.end_snapshot IS NULL OR k.end_snapshot > \(moment))
         ORDER BY k.column_order) o) c
-    \(joins)
     """
   }
 
@@ -60,15 +86,30 @@ enum TableRows {
     } catch {
       throw .damaged(reason: "the columns of table \(table) make no schema")
     }
+    let (ids, columns) = (rows.int64s(row, 9), schema.columns)
     return TableRecord(
       id: TableID(table), tenant: TenantID(rows.int64(row, 1)),
       definition: TableDefinition(
         name: rows.text(row, 2), schema: schema,
         compatibilityMode: CompatibilityMode(rawValue: rows.text(row, 5)) ?? .backward,
-        eventTimeColumn: rows.optionalText(row, 6)),
-      schemaVersion: rows.int64(row, 4), columnIDs: rows.int64s(row, 9),
+        eventTimeColumn: rows.optionalText(row, 6),
+        primaryKey: rows.int64s(row, 19).compactMap { id in
+          ids.firstIndex(of: id).map { columns[$0].name }
+        },
+        onExistingKey: ExistingKeyRule(rawValue: rows.text(row, 20)) ?? .upsert),
+      schemaVersion: rows.int64(row, 4), columnIDs: ids,
+      initialDefaults: rows.texts(row, 15).map { ColumnDefault(stored: $0) },
+      versionBegin: SnapshotID(rows.int64(row, 14)),
       folder: Folders.table(schema: rows.int64(row, 8), table: table),
       createdAt: Timestamp(microseconds: rows.int64(row, 3)), isDropped: !rows.isNull(row, 7))
+  }
+
+  /// The version that a row of `versions` tells of.
+  static func version(_ rows: PostgreSQLRows, _ row: Int) throws(CatalogError) -> TableVersion {
+    TableVersion(
+      table: try record(rows, row)
+        .with(CompatibilityMode(rawValue: rows.text(row, 17)) ?? .backward),
+      createdAt: Timestamp(microseconds: rows.int64(row, 18)))
   }
 
   private static func columns(
@@ -76,6 +117,8 @@ enum TableRows {
   ) throws(CatalogError) -> [ColumnDefinition] {
     let (names, types) = (rows.texts(row, 10), rows.texts(row, 11))
     let (nullable, defaults) = (rows.bools(row, 12), rows.texts(row, 13))
+    // No comment is empty.
+    let comments = rows.texts(row, 16).map { $0.isEmpty ? nil : $0 }
     var columns: [ColumnDefinition] = []
     for index in names.indices {
       guard let type = ColumnType(duckLakeName: types[index]) else {
@@ -84,8 +127,7 @@ enum TableRows {
       columns.append(
         ColumnDefinition(
           name: names[index], type: type, isNullable: nullable[index],
-          defaultValue: defaults[index] == ColumnDefault.absentCatalogText
-            ? nil : ColumnDefault(catalogText: defaults[index])))
+          defaultValue: ColumnDefault(stored: defaults[index]), comment: comments[index]))
     }
     return columns
   }

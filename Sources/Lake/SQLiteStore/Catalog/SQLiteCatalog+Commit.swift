@@ -44,6 +44,7 @@ private struct EventCommitTransaction {
     try checkFences()
     try checkTables()
     try checkLedgerTables()
+    try checkRemovedRows()
     let commit = commit
     return try mapping(CommitError.init) { () throws(SQLiteError) in
       var head = try LakeHead.read(connection)
@@ -51,15 +52,18 @@ private struct EventCommitTransaction {
       for file in commit.files {
         try DataFileRows.insert(file, head: &head, rowIDStart: nil, connection)
       }
+      for deletes in commit.deletes {
+        try DeleteFileRows.end(of: deletes.dataFile, at: head.snapshot, connection)
+        try DeleteFileRows.insert(deletes, over: deletes.dataFile, head: &head, connection)
+      }
       for fence in commit.fences {
         try moveWatermark(fence, head: head)
       }
       for row in commit.ledger { try insertLedger(row, snapshot: head.snapshot) }
       for letter in commit.deadLetters { try insert(letter, snapshot: head.snapshot) }
       try CommitRow.insert(commit.id, head: head, now: clock.wall(), connection)
-      let tables = Set(commit.files.map(\.table.rawValue)).sorted()
       try head.write(
-        changes: tables.map { "inserted_into_table:\($0)" }, author: "duckmesh",
+        changes: commit.changes, author: "duckmesh",
         extra: "{\"commit\":\"\(commit.id.rawValue)\"}", connection)
       CrashPoint.insideCommit.reached()
       return CommitReceipt(snapshot: head.snapshot, time: head.time)
@@ -110,19 +114,71 @@ private struct EventCommitTransaction {
     let commit = commit
     let changed = try mapping(CommitError.init) { () throws(SQLiteError) in
       var changed: [TableID] = []
-      for (table, schemaVersion) in commit.tables {
+      for made in commit.tables {
         let row = try connection.statement(
           "SELECT schema_version, dropped_snapshot FROM duckmesh_table WHERE table_id = ?"
-        ).bind(table.rawValue, at: 1)
+        ).bind(made.table.rawValue, at: 1)
         defer { row.reset() }
-        guard try row.step(), row.isNull(1), row.int64(0) == schemaVersion else {
-          changed.append(table)
+        guard try row.step(), row.isNull(1), row.int64(0) == made.schemaVersion,
+          try isAsSearched(made)
+        else {
+          changed.append(made.table)
           continue
         }
       }
       return changed
     }
     guard changed.isEmpty else { throw .tablesChanged(changed) }
+  }
+
+  /// Whether the live files are those among which the batch's keys were looked for: whatever came
+  /// since, by whomever, may hold one of them.
+  private func isAsSearched(_ made: CommittedTable) throws(SQLiteError) -> Bool {
+    guard let searched = made.liveFiles else { return true }
+    let live = try DeleteFileRows.live(of: made.table, connection)
+    guard Set(live.map(\.file)) == searched else { return false }
+    let present = Set(live.map(\.file.dataFile))
+    return commit.deletes.allSatisfy { $0.table != made.table || present.contains($0.dataFile) }
+  }
+
+  /// A keyed table's rows come with a look for their keys, and its delete files remove what the
+  /// ledger says.
+  private func checkRemovedRows() throws(CommitError) {
+    for made in commit.tables {
+      guard let line = commit.ledger.first(where: { $0.table == made.table }) else { continue }
+      let (isKeyed, live) = try mapping(CommitError.init) { () throws(SQLiteError) in
+        (try self.isKeyed(made.table), try removes(made) ? targets(of: made.table) : [:])
+      }
+      if isKeyed, made.liveFiles == nil, line.counts.dependsOnKeys {
+        throw .inconsistent(reason: "a keyed table's events without a look for their keys")
+      }
+      let contradiction = RemovedRows.contradiction(
+        commit.deletes.filter { $0.table == made.table }, over: live, ledger: line.removedRows)
+      if let contradiction { throw .inconsistent(reason: contradiction) }
+    }
+  }
+
+  private func removes(_ made: CommittedTable) -> Bool {
+    commit.deletes.contains { $0.table == made.table }
+  }
+
+  private func isKeyed(_ table: TableID) throws(SQLiteError) -> Bool {
+    let row = try connection.statement(
+      "SELECT primary_key <> '' FROM duckmesh_table WHERE table_id = ?"
+    ).bind(table.rawValue, at: 1)
+    defer { row.reset() }
+    return try row.step() && row.int64(0) != 0
+  }
+
+  private func targets(
+    of table: TableID
+  ) throws(SQLiteError) -> [Int64: RemovedRows.Target] {
+    var targets: [Int64: RemovedRows.Target] = [:]
+    for file in try DeleteFileRows.live(of: table, connection) {
+      targets[file.file.dataFile] = .init(
+        rowCount: file.rowCount, deletedBefore: file.deleteCount)
+    }
+    return targets
   }
 
   /// A tenant's events are of its own tables, dropped ones included.
@@ -146,11 +202,11 @@ private struct EventCommitTransaction {
       """
       UPDATE duckmesh_consumer SET watermark = ?2, inserted = inserted + ?3,
         superseded = superseded + ?4, no_operation = no_operation + ?5,
-        dead_lettered = dead_lettered + ?6 WHERE tenant_id = ?1
+        dead_lettered = dead_lettered + ?6, deleted = deleted + ?7 WHERE tenant_id = ?1
       """
     ).bind(fence.tenant.rawValue, at: 1).bind(fence.to.rawValue, at: 2)
       .bind(counts.inserted, at: 3).bind(counts.superseded, at: 4).bind(counts.noOperation, at: 5)
-      .bind(counts.deadLettered, at: 6).run()
+      .bind(counts.deadLettered, at: 6).bind(counts.deleted, at: 7).run()
     try head.writeWatermark(fence.to, tenant: fence.tenant, connection)
   }
 
@@ -162,7 +218,9 @@ private struct EventCommitTransaction {
     }
     try connection.statement(
       """
-      INSERT INTO duckmesh_ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?6 + coalesce(
+      INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
+        inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, table_rows)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?6 - ?11 + coalesce(
         (SELECT table_rows FROM duckmesh_ledger WHERE tenant_id = ?1 AND table_id = ?2
          ORDER BY snapshot_id DESC LIMIT 1), 0))
       """
@@ -170,7 +228,8 @@ private struct EventCommitTransaction {
       .bind(snapshot.rawValue, at: 3).bind(fence.from.rawValue + 1, at: 4)
       .bind(fence.to.rawValue, at: 5).bind(row.counts.inserted, at: 6)
       .bind(row.counts.superseded, at: 7).bind(row.counts.noOperation, at: 8)
-      .bind(row.counts.deadLettered, at: 9).run()
+      .bind(row.counts.deadLettered, at: 9).bind(row.counts.deleted, at: 10)
+      .bind(row.removedRows, at: 11).run()
   }
 
   private func insert(_ letter: NewDeadLetter, snapshot: SnapshotID) throws(SQLiteError) {

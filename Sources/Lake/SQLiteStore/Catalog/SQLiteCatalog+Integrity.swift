@@ -12,7 +12,7 @@ extension SQLiteCatalog {
         SELECT n.tenant_id, n.tenant_name, h.head, c.watermark, c.inserted, c.superseded,
           c.no_operation, c.dead_lettered, c.discarded,
           \(VoidSQL.count("n.tenant_id", "v.last_token <= c.watermark")),
-          \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark"))
+          \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark")), c.deleted
         FROM duckmesh_tenant n JOIN duckmesh_head h USING (tenant_id)
         JOIN duckmesh_consumer c USING (tenant_id) ORDER BY n.tenant_id
         """)
@@ -23,8 +23,8 @@ extension SQLiteCatalog {
             tenant: TenantID(row.int64(0)), tenantName: row.text(1),
             acknowledged: row.int64(2) - row.int64(9) - row.int64(10),
             counts: LedgerCounts(
-              inserted: row.int64(4), superseded: row.int64(5), noOperation: row.int64(6),
-              deadLettered: row.int64(7)),
+              inserted: row.int64(4), deleted: row.int64(11), superseded: row.int64(5),
+              noOperation: row.int64(6), deadLettered: row.int64(7)),
             discarded: row.int64(8), pending: row.int64(2) - row.int64(3) - row.int64(10),
             watermark: VisibilityToken(row.int64(3))))
       }
@@ -39,8 +39,9 @@ extension SQLiteCatalog {
         SELECT t.table_id, t.dropped_snapshot, n.schema_id,
           (SELECT coalesce(sum(inserted), 0) FROM duckmesh_ledger l
            WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id),
-          (SELECT max(snapshot_id) FROM duckmesh_ledger l
-           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id AND l.inserted > 0)
+          (SELECT coalesce(sum(removed_rows), 0) FROM duckmesh_ledger l
+           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id),
+          t.dropped_snapshot IS NOT NULL AND NOT EXISTS (\(TableHistorySQL.shownState))
         FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id) WHERE t.tenant_id = ?
         """
       ).bind(tenant.rawValue, at: 1)
@@ -50,15 +51,11 @@ extension SQLiteCatalog {
         let folder = Folders.table(schema: row.int64(2), table: table)
         let dropped = row.optionalInt64(1)
         let files = try Self.lastFiles(of: table, dropped: dropped, folder: folder, connection)
-        let inserted = row.int64(3)
-        // A file is kept as long as a snapshot before the drop shows it. Expiry hands the ledger
-        // rows of what it takes to the next snapshot: once the last of them is at the drop, files
-        // may be gone.
-        let isExpired = dropped.map { (row.optionalInt64(4) ?? $0) >= $0 } ?? false
         accounts.append(
           TableAccount(
             table: TableID(table), tenant: tenant, folder: folder, isDropped: dropped != nil,
-            ledgerInserted: inserted, isExpired: isExpired, files: files))
+            ledgerInserted: row.int64(3), ledgerRemoved: row.int64(4),
+            isExpired: row.int64(5) != 0, files: files))
       }
       return accounts
     }

@@ -241,13 +241,16 @@ private struct SnapshotExpiry {
       .bind(id.rawValue, at: 1).run()
     try connection.statement(
       """
-      INSERT INTO duckmesh_ledger
+      INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
+        inserted, superseded, no_operation, dead_lettered, table_rows, deleted, removed_rows)
       SELECT tenant_id, table_id, ?2, first_token, last_token, inserted, superseded, no_operation,
-        dead_lettered, table_rows FROM duckmesh_ledger WHERE snapshot_id = ?1
+        dead_lettered, table_rows, deleted, removed_rows
+      FROM duckmesh_ledger WHERE snapshot_id = ?1
       ON CONFLICT DO UPDATE SET first_token = min(first_token, excluded.first_token),
         inserted = inserted + excluded.inserted, superseded = superseded + excluded.superseded,
         no_operation = no_operation + excluded.no_operation,
-        dead_lettered = dead_lettered + excluded.dead_lettered
+        dead_lettered = dead_lettered + excluded.dead_lettered,
+        deleted = deleted + excluded.deleted, removed_rows = removed_rows + excluded.removed_rows
       """
     ).bind(id.rawValue, at: 1).bind(successor, at: 2).run()
     try connection.statement("DELETE FROM duckmesh_ledger WHERE snapshot_id = ?")

@@ -49,7 +49,7 @@ extension SQLiteCatalog {
 
   static let fileSelection = """
     SELECT f.data_file_id, f.path, f.record_count, f.file_size_bytes, f.begin_snapshot,
-      f.row_id_start, f.partial_max, d.path, d.delete_count, d.partial_max
+      f.row_id_start, f.partial_max, d.path, d.delete_count, d.partial_max, d.delete_file_id
     FROM ducklake_data_file f
     """
 
@@ -61,18 +61,23 @@ extension SQLiteCatalog {
       partialMaximum: row.optionalInt64(6).map(SnapshotID.init),
       deletes: row.optionalText(7).map { path in
         DeleteFileRecord(
-          path: folder + path, deleteCount: row.int64(8),
+          id: row.int64(10), path: folder + path, deleteCount: row.int64(8),
           partialMaximum: row.optionalInt64(9).map(SnapshotID.init))
       })
   }
 
+  /// A data file's delete files follow one another, so the newest is the only one that can stand
+  /// over it at the snapshot; there may be thousands before it.
   private static func files(
     of table: TableRecord, at snapshot: SnapshotID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [DataFileRecord] {
     let row = try connection.prepare(
       fileSelection + """
-         LEFT JOIN ducklake_delete_file d ON d.data_file_id = f.data_file_id
-          AND d.begin_snapshot <= ?2 AND (d.end_snapshot IS NULL OR d.end_snapshot > ?2)
+         LEFT JOIN ducklake_delete_file d ON d.delete_file_id = (
+            SELECT c.delete_file_id FROM ducklake_delete_file c
+            WHERE c.data_file_id = f.data_file_id AND c.begin_snapshot <= ?2
+            ORDER BY c.begin_snapshot DESC LIMIT 1)
+          AND (d.end_snapshot IS NULL OR d.end_snapshot > ?2)
         WHERE f.table_id = ?1 AND f.begin_snapshot <= ?2
           AND (f.end_snapshot IS NULL OR f.end_snapshot > ?2)
         ORDER BY f.data_file_id

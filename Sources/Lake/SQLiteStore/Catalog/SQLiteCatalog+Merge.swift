@@ -26,7 +26,8 @@ private struct MergeTransaction {
     guard merge.output.table == merge.table,
       Set(merge.inputs.map(\.id)).count == merge.inputs.count
     else { throw .inconsistent(reason: "an input twice, or an output of another table") }
-    try checkLease()
+    try TableLeaseRow.check(
+      merge.table, owner: merge.owner, epoch: merge.epoch, now: clock.lease(), connection)
     try checkInputs()
     let rows = merge.inputs.reduce(0) { $0 + $1.recordCount }
     guard rows == merge.output.recordCount, let first = merge.inputs.map(\.begin).min(),
@@ -56,15 +57,6 @@ private struct MergeTransaction {
       CrashPoint.insideMerge.reached()
       return CommitReceipt(snapshot: head.snapshot, time: head.time)
     }
-  }
-
-  private func checkLease() throws(CommitError) {
-    let state = try mapping(CommitError.init) { () throws(SQLiteError) in
-      try TableLeaseRow.read(merge.table, connection)
-    }
-    guard let state,
-      LeaseRules.isHeld(state, by: merge.owner, epoch: merge.epoch, now: clock.lease())
-    else { throw .fenced([]) }
   }
 
   /// Every input must be live and untouched, with no deletes that the output does not know.

@@ -5,10 +5,21 @@ import SQLite
 
 extension SQLiteCatalog {
   package func resolve(_ merge: MergeCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await resolve(merge.id, of: merge.table, owner: merge.owner, epoch: merge.epoch)
+  }
+
+  package func resolve(_ rewrite: RewriteCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await resolve(
+      rewrite.id, of: rewrite.table, owner: rewrite.owner, epoch: rewrite.epoch)
+  }
+
+  private func resolve(
+    _ id: CommitID, of table: TableID, owner: OwnerID, epoch: LeaseEpoch
+  ) async throws(CatalogError) -> CommitReceipt? {
     try await write { (connection) throws(CatalogError) in
       try mapping(CatalogError.init) { () throws(SQLiteError) in
-        try Self.fenceOff(merge.table, owner: merge.owner, epoch: merge.epoch, connection)
-        return try CommitRow.receipt(of: merge.id, connection)
+        try Self.fenceOff(table, owner: owner, epoch: epoch, connection)
+        return try CommitRow.receipt(of: id, connection)
       }
     }
   }
@@ -53,6 +64,19 @@ extension SQLiteCatalog {
 
 /// The lease under which one maintenance run works on a table.
 enum TableLeaseRow {
+  /// Refuses whoever does not hold the lease any more.
+  static func check(
+    _ table: TableID, owner: OwnerID, epoch: LeaseEpoch, now: Timestamp,
+    _ connection: SQLiteConnection
+  ) throws(CommitError) {
+    let state = try mapping(CommitError.init) { () throws(SQLiteError) in
+      try read(table, connection)
+    }
+    guard let state, LeaseRules.isHeld(state, by: owner, epoch: epoch, now: now) else {
+      throw .fenced([])
+    }
+  }
+
   static func read(
     _ table: TableID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> LeaseState? {

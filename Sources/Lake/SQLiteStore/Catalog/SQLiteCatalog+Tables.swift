@@ -45,6 +45,7 @@ extension SQLiteCatalog {
     _ definition: TableDefinition, tenant: TenantID
   ) async throws(CatalogError) -> TableRecord {
     let clock = database.clock
+    let definition = try definition.keyColumnsRequired()
     return try await write { (connection) throws(CatalogError) in
       let existing = try mapping(CatalogError.init) { () throws(SQLiteError) in
         try Self.liveTable(named: definition.name, tenant: tenant, connection)
@@ -85,7 +86,7 @@ extension SQLiteCatalog {
     return try TableRows.record(row, at: nil, connection)
   }
 
-  private static func schemaID(
+  static func schemaID(
     of tenant: TenantID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> (id: Int64, name: String) {
     let row = try connection.statement(
@@ -106,53 +107,45 @@ extension SQLiteCatalog {
     head.schemaVersion += 1
     let table = head.takeCatalogID()
     let snapshot = head.snapshot.rawValue
+    let record = TableRecord(
+      id: TableID(table), tenant: tenant, definition: definition, schemaVersion: 1,
+      columnIDs: (1...definition.schema.columns.count).map(Int64.init),
+      initialDefaults: definition.schema.columns.map { _ in nil }, versionBegin: head.snapshot,
+      folder: Folders.table(schema: schema.id, table: table), createdAt: now, isDropped: false)
     try connection.statement("INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, ?, ?, ?, 1)")
       .bind(table, at: 1).bind(UUIDText.random(), at: 2).bind(snapshot, at: 3)
       .bind(schema.id, at: 4).bind(definition.name, at: 5).bind("table-\(table)/", at: 6).run()
     for (index, column) in definition.schema.columns.enumerated() {
-      try insertColumn(
-        column, id: Int64(index + 1), table: table, snapshot: snapshot, connection)
+      try ColumnRow(
+        table: table, id: Int64(index + 1), order: Int64(index + 1), definition: column,
+        initialDefault: nil
+      ).insert(at: snapshot, connection)
     }
     try connection.statement("INSERT INTO ducklake_schema_versions VALUES (?, ?, ?)")
       .bind(snapshot, at: 1).bind(head.schemaVersion, at: 2).bind(table, at: 3).run()
     try connection.statement(
       """
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
-        schema_version, next_column_id, compatibility_mode, event_time_column)
-      VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)
+        schema_version, next_column_id, compatibility_mode, event_time_column, primary_key,
+        on_existing_key)
+      VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
       """
     ).bind(table, at: 1).bind(tenant.rawValue, at: 2).bind(definition.name, at: 3)
       .bind(now.microseconds, at: 4).bind(snapshot, at: 5)
       .bind(Int64(definition.schema.columns.count + 1), at: 6)
       .bind(definition.compatibilityMode.rawValue, at: 7)
-      .bind(definition.eventTimeColumn, at: 8).run()
-    try connection.statement("INSERT INTO duckmesh_schema_version VALUES (?, 1, ?)")
-      .bind(table, at: 1).bind(snapshot, at: 2).run()
+      .bind(definition.eventTimeColumn, at: 8)
+      .bind(record.primaryKeyColumnIDs.map(String.init).joined(separator: ","), at: 9)
+      .bind(definition.onExistingKey.rawValue, at: 10).run()
+    try insertVersion(
+      1, of: table, at: snapshot, now: now, mode: definition.compatibilityMode,
+      eventTimeColumn: definition.eventTimeColumn, connection)
     try carryWatermark(of: tenant, to: head, connection)
     try head.write(
       changes: [
         "created_table:\(SQLText.identifier(schema.name)).\(SQLText.identifier(definition.name))"
       ], author: "duckmesh", extra: nil, connection)
-    return TableRecord(
-      id: TableID(table), tenant: tenant, definition: definition, schemaVersion: 1,
-      columnIDs: (1...definition.schema.columns.count).map(Int64.init),
-      folder: Folders.table(schema: schema.id, table: table), createdAt: now, isDropped: false)
-  }
-
-  private static func insertColumn(
-    _ column: ColumnDefinition, id: Int64, table: Int64, snapshot: Int64,
-    _ connection: SQLiteConnection
-  ) throws(SQLiteError) {
-    try connection.statement(
-      """
-      INSERT INTO ducklake_column(column_id, begin_snapshot, table_id, column_order, column_name,
-        column_type, default_value, nulls_allowed, default_value_type, default_value_dialect)
-      VALUES (?1, ?2, ?3, ?1, ?4, ?5, ?6, ?7, 'literal', 'duckdb')
-      """
-    ).bind(id, at: 1).bind(snapshot, at: 2).bind(table, at: 3).bind(column.name, at: 4)
-      .bind(column.type.duckLakeName, at: 5)
-      .bind(column.defaultValue?.catalogText ?? ColumnDefault.absentCatalogText, at: 6)
-      .bind(Int64(column.isNullable ? 1 : 0), at: 7).run()
+    return record
   }
 
   /// Ends everything of the table at a new snapshot; older ones keep reading it.
@@ -162,7 +155,7 @@ extension SQLiteCatalog {
     var head = try LakeHead.read(connection)
     head.advance(now: now)
     head.schemaVersion += 1
-    for lakeTable in ["table", "column", "data_file", "delete_file"] {
+    for lakeTable in ["table", "column", "column_tag", "data_file", "delete_file"] {
       try connection.prepare(
         """
         UPDATE ducklake_\(lakeTable) SET end_snapshot = ?
@@ -178,7 +171,7 @@ extension SQLiteCatalog {
   }
 
   /// A change of tables moves no watermark, but the snapshot becomes one of the tenant's.
-  private static func carryWatermark(
+  static func carryWatermark(
     of tenant: TenantID, to head: LakeHead, _ connection: SQLiteConnection
   ) throws(SQLiteError) {
     guard let consumer = try ConsumerRow.read(tenant, connection) else {

@@ -54,7 +54,7 @@ extension CommitError {
       switch CatalogError(error) {
       case .storageFull: .storageFull
       case .damaged(let reason), .unavailable(let reason): .unavailable(reason: reason)
-      case .tenantLimitReached, .tableExists, .tableNotFound, .snapshotNotFound:
+      case .tenantLimitReached, .tableExists, .tableNotFound, .tableChanged, .snapshotNotFound:
         .unavailable(reason: "\(error)")
       }
   }

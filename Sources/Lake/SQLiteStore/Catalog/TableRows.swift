@@ -7,7 +7,8 @@ import SQLite
 enum TableRows {
   static let selection = """
     SELECT t.table_id, t.tenant_id, t.table_name, t.created_at, t.schema_version,
-      t.compatibility_mode, t.event_time_column, t.dropped_snapshot, n.schema_id
+      t.compatibility_mode, t.event_time_column, t.dropped_snapshot, n.schema_id, t.primary_key,
+      t.on_existing_key
     FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
     """
 
@@ -20,49 +21,118 @@ enum TableRows {
     let table = row.int64(0)
     let dropped = row.optionalInt64(7)
     let moment = snapshot?.rawValue ?? dropped.map { $0 - 1 } ?? Int64.max
-    let (columns, ids) = try columns(of: table, at: moment, connection)
+    let version = try VersionRow.read(table, at: moment, connection)
+    let columns = try columns(of: table, at: moment, connection)
     let schema: TableSchema
     do {
-      schema = try TableSchema(columns: columns)
+      schema = try TableSchema(columns: columns.map(\.definition))
     } catch {
       throw .corrupt(message: "the columns of table \(table) make no schema")
     }
+    let key = row.text(9).split(separator: ",").compactMap { Int64($0) }
     return TableRecord(
       id: TableID(table), tenant: TenantID(row.int64(1)),
       definition: TableDefinition(
         name: row.text(2), schema: schema,
         compatibilityMode: CompatibilityMode(rawValue: row.text(5)) ?? .backward,
-        eventTimeColumn: row.optionalText(6)),
-      schemaVersion: row.int64(4), columnIDs: ids,
+        eventTimeColumn: version.eventTimeColumn,
+        primaryKey: key.compactMap { id in
+          columns.first { $0.id == id }?.definition.name
+        },
+        onExistingKey: ExistingKeyRule(rawValue: row.text(10)) ?? .upsert),
+      schemaVersion: version.number, columnIDs: columns.map(\.id),
+      initialDefaults: columns.map(\.initialDefault), versionBegin: version.begin,
       folder: Folders.table(schema: row.int64(8), table: table),
       createdAt: Timestamp(microseconds: row.int64(3)), isDropped: dropped != nil)
   }
 
-  private static func columns(
+  /// A column as one version of its table has it.
+  struct Column {
+    let id: Int64
+    let order: Int64
+    let definition: ColumnDefinition
+    let initialDefault: ColumnDefault?
+  }
+
+  static func columns(
     of table: Int64, at moment: Int64, _ connection: SQLiteConnection
-  ) throws(SQLiteError) -> ([ColumnDefinition], [Int64]) {
+  ) throws(SQLiteError) -> [Column] {
     let row = try connection.statement(
       """
-      SELECT column_id, column_name, column_type, nulls_allowed, default_value
-      FROM ducklake_column WHERE table_id = ?1 AND parent_column IS NULL
-        AND begin_snapshot <= ?2 AND (end_snapshot IS NULL OR end_snapshot > ?2)
-      ORDER BY column_order
+      SELECT c.column_id, c.column_name, c.column_type, c.nulls_allowed, c.default_value,
+        c.initial_default,
+        (SELECT g.value FROM ducklake_column_tag g
+          WHERE g.table_id = c.table_id AND g.column_id = c.column_id AND g.key = 'comment'
+            AND g.begin_snapshot <= ?2 AND (g.end_snapshot IS NULL OR g.end_snapshot > ?2)),
+        c.column_order
+      FROM ducklake_column c WHERE c.table_id = ?1 AND c.parent_column IS NULL
+        AND c.begin_snapshot <= ?2 AND (c.end_snapshot IS NULL OR c.end_snapshot > ?2)
+      ORDER BY c.column_order
       """
     ).bind(table, at: 1).bind(moment, at: 2)
-    var columns: [ColumnDefinition] = []
-    var ids: [Int64] = []
+    var columns: [Column] = []
     while try row.step() {
       guard let type = ColumnType(duckLakeName: row.text(2)) else {
         throw .corrupt(message: "column of unknown type in table \(table)")
       }
-      let value = row.text(4)
       columns.append(
-        ColumnDefinition(
-          name: row.text(1), type: type, isNullable: row.int64(3) != 0,
-          defaultValue: value == ColumnDefault.absentCatalogText
-            ? nil : ColumnDefault(catalogText: value)))
-      ids.append(row.int64(0))
+        Column(
+          id: row.int64(0), order: row.int64(7),
+          definition: ColumnDefinition(
+            name: row.text(1), type: type, isNullable: row.int64(3) != 0,
+            defaultValue: ColumnDefault(stored: row.optionalText(4)),
+            comment: row.optionalText(6)),
+          initialDefault: ColumnDefault(stored: row.optionalText(5))))
     }
-    return (columns, ids)
+    return columns
+  }
+}
+
+/// One version of a table's schema.
+struct VersionRow {
+  let number: Int64
+  let begin: SnapshotID
+  let createdAt: Timestamp
+  let compatibilityMode: CompatibilityMode
+  let eventTimeColumn: String?
+
+  /// The version that holds at a snapshot.
+  static func read(
+    _ table: Int64, at moment: Int64, _ connection: SQLiteConnection
+  ) throws(SQLiteError) -> VersionRow {
+    let row = try connection.statement(
+      """
+      SELECT version, begin_snapshot, created_at, compatibility_mode, event_time_column
+      FROM duckmesh_schema_version
+      WHERE table_id = ? AND begin_snapshot <= ? ORDER BY version DESC LIMIT 1
+      """
+    ).bind(table, at: 1).bind(moment, at: 2)
+    defer { row.reset() }
+    guard try row.step() else { throw .corrupt(message: "table \(table) has no schema version") }
+    return VersionRow(row)
+  }
+
+  /// Newest first, those below `version`.
+  static func list(
+    _ table: Int64, below version: Int64, limit: Int, _ connection: SQLiteConnection
+  ) throws(SQLiteError) -> [VersionRow] {
+    let row = try connection.prepare(
+      """
+      SELECT version, begin_snapshot, created_at, compatibility_mode, event_time_column
+      FROM duckmesh_schema_version
+      WHERE table_id = ? AND version < ? ORDER BY version DESC LIMIT ?
+      """
+    ).bind(table, at: 1).bind(version, at: 2).bind(Int64(limit), at: 3)
+    var versions: [VersionRow] = []
+    while try row.step() { versions.append(VersionRow(row)) }
+    return versions
+  }
+
+  private init(_ row: SQLiteStatement) {
+    number = row.int64(0)
+    begin = SnapshotID(row.int64(1))
+    createdAt = Timestamp(microseconds: row.int64(2))
+    compatibilityMode = CompatibilityMode(rawValue: row.text(3)) ?? .backward
+    eventTimeColumn = row.optionalText(4)
   }
 }

@@ -5,7 +5,7 @@ import SQLite
 
 /// Brings a catalog to a version and says where it stands.
 struct Migrator {
-  static let all: [Migration] = [.initial]
+  static let all: [Migration] = [.initial, .keyedTables, .schemaVersions]
 
   let connection: SQLiteConnection
   let clock: CatalogClock

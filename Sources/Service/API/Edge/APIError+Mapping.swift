@@ -108,6 +108,7 @@ extension APIError {
   init(_ error: CatalogError) {
     switch error {
     case .tableNotFound: self = .tableNotFound
+    case .tableChanged: self = .unavailable("table")
     case .snapshotNotFound: self = .snapshotNotFound
     case .tableExists:
       self.init(409, "TABLE_EXISTS", "a table of this name exists already")

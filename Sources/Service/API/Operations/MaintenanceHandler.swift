@@ -19,7 +19,9 @@ struct MaintenanceHandler: Sendable {
       context,
       [
         ("tables_compacted", summary.tables), ("merges", summary.merges),
+        ("rewrites", summary.rewrites),
         ("files_merged", summary.filesMerged), ("bytes_rewritten", Int(summary.bytesRewritten)),
+        ("deleted_rows_dropped", Int(summary.deletedRowsDropped)),
         ("merges_lost", summary.lost),
       ])
   }

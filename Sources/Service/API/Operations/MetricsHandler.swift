@@ -23,7 +23,7 @@ struct MetricsHandler: Sendable {
         samples.set(
           metrics.accounting,
           EventAccounting(
-            acknowledged: account.acknowledged, applied: account.counts.inserted,
+            acknowledged: account.acknowledged, applied: account.counts.applied,
             superseded: account.counts.superseded, noOp: account.counts.noOperation,
             deadLettered: account.counts.deadLettered - account.discarded,
             discarded: account.discarded, pending: account.pending),

@@ -4,7 +4,7 @@ import HTTPServer
 /// Every route of the API: one case each, held against `api/openapi.yaml` by a test.
 package enum Route: String, CaseIterable, Sendable {
   case health, ready, metrics, version, limits
-  case listTables, createTable, getTable, deleteTable
+  case listTables, createTable, getTable, alterTable, deleteTable, listSchemas
   case ingest, query
   case listSnapshots, getSnapshot
   case lag, listDeadLetters
@@ -13,6 +13,7 @@ package enum Route: String, CaseIterable, Sendable {
   package var method: String {
     switch self {
     case .createTable, .ingest, .query, .runCompaction, .runRetention, .runIntegrity: "POST"
+    case .alterTable: "PATCH"
     case .deleteTable: "DELETE"
     default: "GET"
     }
@@ -27,7 +28,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .version: "/v1/version"
     case .limits: "/v1/limits"
     case .listTables, .createTable: "/v1/tables"
-    case .getTable, .deleteTable: "/v1/tables/{table}"
+    case .getTable, .alterTable, .deleteTable: "/v1/tables/{table}"
+    case .listSchemas: "/v1/tables/{table}/schemas"
     case .ingest: "/v1/ingest/{table}"
     case .query: "/v1/query"
     case .listSnapshots: "/v1/snapshots"
@@ -53,8 +55,8 @@ package enum Route: String, CaseIterable, Sendable {
     switch self {
     case .health, .ready, .version, .limits: .open
     case .metrics: .administrator
-    case .listTables, .getTable: .anyRole([.queryReader, .tableAdmin])
-    case .createTable, .deleteTable: .anyRole([.tableAdmin])
+    case .listTables, .getTable, .listSchemas: .anyRole([.queryReader, .tableAdmin])
+    case .createTable, .alterTable, .deleteTable: .anyRole([.tableAdmin])
     case .ingest: .anyRole([.ingestWriter])
     case .query: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
@@ -67,8 +69,8 @@ package enum Route: String, CaseIterable, Sendable {
   package var roles: Set<ServerRole> {
     switch self {
     case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
-    case .listTables, .getTable, .listSnapshots, .getSnapshot: [.api, .query]
-    case .createTable, .deleteTable, .ingest, .lag, .listDeadLetters: [.api]
+    case .listTables, .getTable, .listSchemas, .listSnapshots, .getSnapshot: [.api, .query]
+    case .createTable, .alterTable, .deleteTable, .ingest, .lag, .listDeadLetters: [.api]
     case .query: [.query]
     case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
     }
@@ -76,7 +78,7 @@ package enum Route: String, CaseIterable, Sendable {
 
   var takesJSONBody: Bool {
     switch self {
-    case .createTable, .ingest, .query: true
+    case .createTable, .alterTable, .ingest, .query: true
     default: false
     }
   }
@@ -84,7 +86,7 @@ package enum Route: String, CaseIterable, Sendable {
   /// Query parameters that the route understands.
   var queryParameters: Set<String> {
     switch self {
-    case .listTables, .listSnapshots, .listDeadLetters: ["limit", "page_token"]
+    case .listTables, .listSchemas, .listSnapshots, .listDeadLetters: ["limit", "page_token"]
     case .query: ["big_ints"]
     default: []
     }

@@ -94,6 +94,7 @@ final class TableDirectory: Sendable {
       record: record,
       ingest: IngestTable(
         tenant: tenant.id, table: record.id, schema: record.definition.schema,
+        primaryKey: record.definition.primaryKey,
         eventTimeColumn: record.definition.eventTimeColumn))
     state.withLock { state in
       guard state.generation == generation else { return }

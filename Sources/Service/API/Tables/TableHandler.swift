@@ -11,6 +11,7 @@ struct TableHandler: Sendable {
 
   private static let fields: Set<String> = [
     "table_name", "schema_json", "compatibility_mode", "event_time_column",
+    "primary_key_cols", "on_existing_key",
   ]
 
   func create(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
@@ -88,7 +89,7 @@ struct TableHandler: Sendable {
     }
   }
 
-  private func found(_ name: String, _ tenant: TenantRecord) async throws(APIError)
+  func found(_ name: String, _ tenant: TenantRecord) async throws(APIError)
     -> TableRecord
   {
     let table: TableRecord?
@@ -114,20 +115,10 @@ struct TableHandler: Sendable {
     guard let schemaValue = fields["schema_json"] else {
       throw .invalidField("schema_json", "an object with \"columns\"")
     }
-    let schema: TableSchema
-    do throws(SchemaError) {
-      schema = try TableSchema(json: schemaValue)
-    } catch {
-      if case .unknownField(let field) = error { throw .unknownField(field) }
-      throw APIError(400, "SCHEMA_INVALID", error.explanation)
+    var schema = try Self.readingSchema { () throws(SchemaError) in
+      try TableSchema(json: schemaValue)
     }
-    var mode = CompatibilityMode.backward
-    if let text = try fields.text("compatibility_mode") {
-      guard let known = CompatibilityMode(rawValue: text) else {
-        throw .invalidField("compatibility_mode", "backward, forward, full or none")
-      }
-      mode = known
-    }
+    let mode = try Self.compatibilityMode(fields) ?? .backward
     let eventTime = try fields.text("event_time_column")
     if let eventTime {
       do throws(SchemaError) {
@@ -136,14 +127,71 @@ struct TableHandler: Sendable {
         throw .invalidField("event_time_column", "a column of type TIMESTAMPTZ or TIMESTAMP")
       }
     }
+    let (primaryKey, onExistingKey) = try Self.key(fields)
+    do throws(SchemaError) {
+      schema = try schema.withPrimaryKey(primaryKey)
+    } catch {
+      throw .invalidField("primary_key_cols", "an array: \(error.explanation)")
+    }
     return TableDefinition(
-      name: name, schema: schema, compatibilityMode: mode, eventTimeColumn: eventTime)
+      name: name, schema: schema, compatibilityMode: mode, eventTimeColumn: eventTime,
+      primaryKey: primaryKey, onExistingKey: onExistingKey)
+  }
+
+  static func readingSchema<Schema>(
+    _ read: () throws(SchemaError) -> Schema
+  ) throws(APIError) -> Schema {
+    do {
+      return try read()
+    } catch {
+      if case .unknownField(let field) = error { throw .unknownField(field) }
+      throw APIError(400, "SCHEMA_INVALID", error.explanation)
+    }
+  }
+
+  static func compatibilityMode(
+    _ fields: RequestFields
+  ) throws(APIError) -> CompatibilityMode? {
+    guard let text = try fields.text("compatibility_mode") else { return nil }
+    guard let mode = CompatibilityMode(rawValue: text) else {
+      throw .invalidField("compatibility_mode", "backward, forward, full or none")
+    }
+    return mode
+  }
+
+  /// What a request says of the primary key; none unless it names columns.
+  private static func key(
+    _ fields: RequestFields
+  ) throws(APIError) -> (columns: [String], onExisting: ExistingKeyRule) {
+    var columns: [String] = []
+    if let value = fields["primary_key_cols"] {
+      let names = value.elements?.map(\.text)
+      guard let names, names.allSatisfy({ $0 != nil }) else {
+        throw .invalidField("primary_key_cols", "an array of column names")
+      }
+      columns = names.compactMap { $0 }
+    }
+    guard let text = try fields.text("on_existing_key") else { return (columns, .upsert) }
+    guard let rule = ExistingKeyRule(rawValue: text) else {
+      throw .invalidField("on_existing_key", "upsert or dead_letter")
+    }
+    guard !columns.isEmpty else {
+      throw .invalidField("on_existing_key", "absent for a table without \"primary_key_cols\"")
+    }
+    return (columns, rule)
   }
 
   private static func write(
     _ table: TableRecord, tenant: TenantRecord, _ writer: inout JSONWriter
   ) {
     writer.beginObject()
+    writeMembers(of: table, tenant: tenant, &writer)
+    writer.endObject()
+  }
+
+  static func writeMembers(
+    of table: TableRecord, tenant: TenantRecord, _ writer: inout JSONWriter
+  ) {
     writer.member("table_id", table.id.rawValue)
     writer.member("tenant_id", tenant.name)
     writer.member("table_name", table.name)
@@ -151,7 +199,12 @@ struct TableHandler: Sendable {
     writer.name("schema_json")
     table.definition.schema.write(to: &writer)
     writer.name("primary_key_cols")
-    writer.raw("[]")
+    writer.beginArray()
+    for name in table.definition.primaryKey { writer.string(name) }
+    writer.endArray()
+    if table.definition.isKeyed {
+      writer.member("on_existing_key", table.definition.onExistingKey.rawValue)
+    }
     writer.name("partition_spec")
     writer.raw("[]")
     writer.member("compatibility_mode", table.definition.compatibilityMode.rawValue)
@@ -159,6 +212,5 @@ struct TableHandler: Sendable {
       writer.member("event_time_column", column)
     }
     writer.member("created_at", table.createdAt.rfc3339)
-    writer.endObject()
   }
 }

@@ -1,0 +1,97 @@
+import Catalog
+import Consistency
+import Model
+import ObjectStore
+
+/// One table's part of a commit, its files still in staging.
+struct MaterializedTable: Sendable {
+  let batch: TableBatch
+  let table: TableRecord?
+  let deadLetters: [NewDeadLetter]
+  let written: WrittenBatch
+  /// The live files among which a keyed table's keys were looked for.
+  let liveFiles: Set<LiveFile>?
+
+  init(
+    batch: TableBatch, table: TableRecord?, deadLetters: [NewDeadLetter],
+    written: WrittenBatch = WrittenBatch(), liveFiles: Set<LiveFile>? = nil
+  ) {
+    self.batch = batch
+    self.table = table
+    self.deadLetters = deadLetters
+    self.written = written
+    self.liveFiles = liveFiles
+  }
+
+  var counts: LedgerCounts {
+    written.outcome.counts + LedgerCounts(deadLettered: Int64(deadLetters.count))
+  }
+
+  /// All files in staging.
+  var stagedFiles: [ParquetFile] {
+    (written.file.map { [$0] } ?? []) + written.outcome.deletes.map(\.file)
+  }
+
+  /// The staged files with their keys in the object store.
+  var objects: [StagedObject] {
+    guard let table else { return [] }
+    let data = written.file.map { [($0, DataFileName.Kind.events)] } ?? []
+    return (data + written.outcome.deletes.map { ($0.file, .deletes) }).map { file, kind in
+      StagedObject(localPath: file.path, key: table.folder + name(of: file, kind))
+    }
+  }
+
+  /// The epoch in the name tells the collector of orphans whose file it was.
+  private func name(of file: ParquetFile, _ kind: DataFileName.Kind) -> String {
+    DataFileName(epoch: batch.epoch, kind: kind, stagedName: file.stagedName).text
+  }
+}
+
+/// What the commit says of it.
+extension MaterializedTable {
+  /// - Returns: nil for a table that is no more.
+  var committed: CommittedTable? {
+    guard let table, !table.isDropped else { return nil }
+    return CommittedTable(
+      table: table.id, schemaVersion: table.schemaVersion, liveFiles: liveFiles)
+  }
+
+  var newFile: NewDataFile? {
+    written.file.map { file in
+      NewDataFile(
+        table: batch.table, name: name(of: file, .events), recordCount: file.recordCount,
+        byteCount: file.byteCount, footerByteCount: file.footerByteCount,
+        statistics: file.statistics)
+    }
+  }
+
+  var newDeletes: [NewDeleteFile] {
+    written.outcome.deletes.map { deletes in
+      NewDeleteFile(
+        table: batch.table, dataFile: deletes.dataFile, name: name(of: deletes.file, .deletes),
+        deleteCount: deletes.file.recordCount, byteCount: deletes.file.byteCount,
+        footerByteCount: deletes.file.footerByteCount)
+    }
+  }
+}
+
+/// What the engine made of a batch's events.
+struct WrittenBatch: Sendable {
+  var file: ParquetFile?
+  /// What became of the events; of a table without a key, all are inserted.
+  var outcome = BatchOutcome()
+  var failed: [RefusedEvent] = []
+
+  /// Whether each of the events that did not fail is counted once, and each inserted one is a row.
+  func accountsFor(_ eventCount: Int) -> Bool {
+    file?.recordCount ?? 0 == outcome.counts.inserted
+      && outcome.counts.total + Int64(outcome.refused.count + outcome.keyless.count)
+        == Int64(eventCount)
+  }
+}
+
+/// An event that the engine refuses by itself, with the engine's words.
+struct RefusedEvent: Sendable {
+  let event: PlannedEvent
+  let message: String
+}

@@ -1,0 +1,153 @@
+import Catalog
+import Coordinator
+import Model
+
+/// How the rows of files that become one are read: in the order of the files and of their rows, each
+/// row with what the lake keeps of it beside the table's columns.
+struct MergeSource: Sendable {
+  private enum Field {
+    /// Under these DuckLake keeps the snapshot that added a row, and its row id, in files that hold
+    /// rows of several commits.
+    static let snapshot: (name: String, id: Int64) = (
+      "_ducklake_internal_snapshot_id", 2_147_483_539
+    )
+    static let rowID: (name: String, id: Int64) = ("_ducklake_internal_row_id", 2_147_483_540)
+    static let token: (name: String, id: Int64) = (RowShape.tokenColumn, RowShape.tokenFieldID)
+  }
+
+  /// The engine's table of deleted positions, packed with the file's place in the list.
+  static let deadTable = "merge_dead"
+
+  let inputs: [DataFileRecord]
+  let table: TableRecord
+  /// Whether deleted rows are left out, and rows keep their ids.
+  let isRewrite: Bool
+  let localPath: @Sendable (String) -> String
+
+  /// The columns of the output with their field ids.
+  var fields: [(name: String, id: Int64)] {
+    zip(table.definition.schema.columns.map(\.name), table.columnIDs).map { ($0, $1) }
+      + kept.map { ($0.name, $0.id) }
+  }
+
+  private var kept: [(name: String, id: Int64)] {
+    (table.definition.isKeyed ? [Field.token] : []) + [Field.snapshot]
+      + (isRewrite ? [Field.rowID] : [])
+  }
+
+  /// Run before `query`: what of the inputs is deleted; nil when nothing is.
+  var setup: String? {
+    guard isRewrite else { return nil }
+    return Self.deletedPositions(inputs, localPath: localPath).map {
+      "CREATE OR REPLACE TEMP TABLE \(Self.deadTable) AS "
+        + "SELECT (file::BIGINT << 40) | pos AS position FROM (\($0))"
+    }
+  }
+
+  var query: String {
+    let columns = table.definition.schema.columns
+    let list = columns.map { SQLText.identifier($0.name) }
+    let values = kept.map { field in
+      switch field.id {
+      case Field.snapshot.id:
+        "coalesce(_dl_snapshot, \(perFile(inputs.map(\.begin.rawValue)))) AS \(field.name)"
+      case Field.rowID.id:
+        "coalesce(_dl_row, \(perFile(inputs.map(\.rowIDStart))) + file_row_number) "
+          + "AS \(field.name)"
+      default: field.name
+      }
+    }
+    let filter =
+      setup == nil
+      ? ""
+      : "WHERE ((file_index::BIGINT << 40) | file_row_number) "
+        + "NOT IN (SELECT position FROM \(Self.deadTable))"
+    return """
+      SELECT \((list + values).joined(separator: ", "))
+      FROM read_parquet([\(paths.joined(separator: ", "))], schema = MAP {\(readFields)})
+      \(filter) ORDER BY file_index, file_row_number
+      """
+  }
+
+  private var paths: [String] { inputs.map { SQLText.literal(localPath($0.path)) } }
+
+  private var readFields: String {
+    var fields = table.columnIDs.indices.map { index in
+      let column = table.definition.schema.columns[index]
+      return Self.field(
+        table.columnIDs[index], column.name, column.type.sqlName,
+        missing: table.initialDefaults[index])
+    }
+    for field in kept {
+      let name =
+        switch field.id {
+        case Field.snapshot.id: "_dl_snapshot"
+        case Field.rowID.id: "_dl_row"
+        default: field.name
+        }
+      fields.append(Self.field(field.id, name, "BIGINT"))
+    }
+    return fields.joined(separator: ", ")
+  }
+
+  /// - Parameter missing: what files of versions before the column's have there.
+  private static func field(
+    _ id: Int64, _ name: String, _ type: String, missing: ColumnDefault? = nil
+  ) -> String {
+    let value = missing.map { SQLText.literal($0.catalogText) } ?? "NULL"
+    return "\(id): {name: \(SQLText.literal(name)), type: \(SQLText.literal(type)), "
+      + "default_value: \(value)}"
+  }
+
+  /// A number of the file that a row comes from.
+  private func perFile(_ numbers: [Int64?]) -> String {
+    let list = numbers.map { $0.map(String.init) ?? "NULL" }.joined(separator: ", ")
+    return "([\(list)]::BIGINT[])[file_index::BIGINT + 1]"
+  }
+}
+
+extension MergeSource {
+  /// A query of the columns `file` (the place in `files`) and `pos` over all that is deleted of
+  /// them; nil when nothing is.
+  static func deletedPositions(
+    _ files: [DataFileRecord], localPath: (String) -> String
+  ) -> String? {
+    let deleted = files.enumerated().compactMap { place, file in
+      file.deletes.map { (place: place, path: SQLText.literal(localPath($0.path))) }
+    }
+    guard !deleted.isEmpty else { return nil }
+    let places = deleted.map { String($0.place) }.joined(separator: ", ")
+    let paths = deleted.map(\.path).joined(separator: ", ")
+    return "SELECT ([\(places)]::BIGINT[])[file_index::BIGINT + 1] AS file, pos "
+      + "FROM read_parquet([\(paths)])"
+  }
+
+  /// A query of the positions in the output of rows that were live when the inputs were read and
+  /// are deleted now.
+  ///
+  /// The output has the live rows in the order of the files and of their positions, so a row's
+  /// place there is its place among the live rows.
+  ///
+  /// - Parameter present: the inputs with the delete files that they have now.
+  /// - Returns: nil when nothing is deleted.
+  func movedPositions(of present: [DataFileRecord]) -> String? {
+    guard let now = Self.deletedPositions(present, localPath: localPath) else { return nil }
+    let before =
+      Self.deletedPositions(inputs, localPath: localPath)
+      ?? "SELECT 0::BIGINT AS file, 0::BIGINT AS pos WHERE false"
+    var first: Int64 = 0
+    let firsts = inputs.map { input in
+      defer { first += input.recordCount - (input.deletes?.deleteCount ?? 0) }
+      return String(first)
+    }
+    return """
+      WITH before AS (\(before)),
+      ranked AS (
+        SELECT file, pos, row_number() OVER (PARTITION BY file ORDER BY pos) AS rank FROM before),
+      fresh AS (SELECT file, pos FROM (\(now)) ANTI JOIN before USING (file, pos))
+      SELECT ([\(firsts.joined(separator: ", "))]::BIGINT[])[fresh.file + 1] + fresh.pos
+        - coalesce(ranked.rank, 0) AS pos
+      FROM fresh ASOF LEFT JOIN ranked ON fresh.file = ranked.file AND fresh.pos >= ranked.pos
+      """
+  }
+}

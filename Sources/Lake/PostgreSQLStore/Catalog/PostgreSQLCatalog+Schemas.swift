@@ -1,0 +1,67 @@
+import Catalog
+import Model
+import PostgreSQL
+
+extension PostgreSQLCatalog {
+  package func alterTable(
+    _ alteration: TableAlteration
+  ) async throws(CatalogError) -> TableRecord {
+    let columns = alteration.columns ?? []
+    let definitions = columns.map(\.definition)
+    let rows = try await call(
+      """
+      SELECT \(SQLFunction.alterTable.name)($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+      """,
+      [
+        .int64(alteration.table.rawValue), .int64(alteration.base),
+        .text(alteration.compatibilityMode.rawValue),
+        alteration.eventTimeColumn.map { .text($0) } ?? .null,
+        .int64s(columns.map { $0.id ?? 0 }), .texts(definitions.map(\.name)),
+        .texts(definitions.map(\.type.duckLakeName)),
+        .texts(definitions.map { Self.text($0.defaultValue) }),
+        .texts(columns.map { Self.text($0.initialDefault) }),
+        .bools(definitions.map(\.isNullable)), .texts(definitions.map { $0.comment ?? "" }),
+        database.wallOverride,
+      ])
+    switch rows.text(0, 0) {
+    case "altered": break
+    case "changed": throw .tableChanged
+    case "contended": throw .contended
+    default: throw .tableNotFound
+    }
+    // By its version: the next change may have come already.
+    let version = alteration.base + (alteration.columns == nil ? 0 : 1)
+    guard
+      let altered = try await tableVersions(
+        of: alteration.table, below: version + 1, limit: 1
+      ).first
+    else { throw .damaged(reason: "an altered table has no versions") }
+    return altered.table.with(alteration.compatibilityMode)
+  }
+
+  private static func text(_ value: ColumnDefault?) -> String {
+    value?.catalogText ?? ColumnDefault.absentCatalogText
+  }
+
+  package func table(
+    _ id: TableID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> TableRecord? {
+    let rows = try await call(
+      TableRows.selection(at: "$2") + " WHERE t.table_id = $1 AND t.created_snapshot <= $2",
+      [.int64(id.rawValue), .int64(snapshot.rawValue)])
+    return try TableRows.records(rows).first
+  }
+
+  package func tableVersions(
+    of table: TableID, below version: Int64?, limit: Int
+  ) async throws(CatalogError) -> [TableVersion] {
+    let rows = try await call(
+      TableRows.versions + """
+         WHERE t.table_id = $1 AND v.version < $2 ORDER BY v.version DESC LIMIT $3
+        """,
+      [.int64(table.rawValue), .int64(version ?? .max), .int64(Int64(limit))])
+    var versions: [TableVersion] = []
+    for row in 0..<rows.count { versions.append(try TableRows.version(rows, row)) }
+    return versions
+  }
+}
