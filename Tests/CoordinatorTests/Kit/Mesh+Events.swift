@@ -31,16 +31,23 @@ extension Mesh {
   func publish(
     _ table: TableRecord, _ payloads: [String], rejections: [Int: String] = [:]
   ) async throws -> [VisibilityToken] {
-    let keys = payloads.map { _ in RandomHex.digits(32) }
-    let records = zip(keys, payloads).enumerated().map { index, entry in
+    let records = payloads.enumerated().map { index, payload in
       EventRecord(
-        operation: .insert, idempotencyKey: Array(entry.0.utf8), payload: Array(entry.1.utf8),
-        rejection: rejections[index])
+        operation: .insert, idempotencyKey: Array(RandomHex.digits(32).utf8),
+        payload: Array(payload.utf8), rejection: rejections[index])
     }
+    return try await publish(table, records: records).tokens
+  }
+
+  /// Publishes records as one segment; each key is the 128 bits that it says in hexadecimal.
+  func publish(
+    _ table: TableRecord, records: [EventRecord]
+  ) async throws -> PublishOutcome.Acceptance {
     let request = PublishRequest(
       table: table.id, schemaVersion: table.schemaVersion,
-      records: keys.map { key in
-        .init(
+      records: records.map { record in
+        let key = String(decoding: record.idempotencyKey, as: UTF8.self)
+        return .init(
           key: KeyHash(
             high: UInt64(key.prefix(16), radix: 16) ?? 0,
             low: UInt64(key.suffix(16), radix: 16) ?? 0), content: 1)
@@ -55,7 +62,7 @@ extension Mesh {
     guard case .accepted(let acceptance) = outcomes[0] else {
       throw NeverHappened(what: "publishing: \(outcomes[0])")
     }
-    return acceptance.tokens
+    return acceptance
   }
 
   /// Publishes and tells the coordinator, as the publisher does.

@@ -147,7 +147,10 @@ import Testing
     for (path, names) in [
       (
         "/v1/compaction/run",
-        ["tables_compacted", "merges", "files_merged", "bytes_rewritten", "merges_lost"]
+        [
+          "tables_compacted", "merges", "rewrites", "files_merged", "bytes_rewritten",
+          "deleted_rows_dropped", "merges_lost",
+        ]
       ),
       ("/v1/retention/run", ["snapshots_expired", "files_deleted", "orphans_deleted"]),
       (

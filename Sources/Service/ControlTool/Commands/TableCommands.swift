@@ -52,6 +52,11 @@ enum TableCommands {
       if let column = value["event_time_column"]?.text {
         try invocation.console.say("event time column: \(Printable.line(column))\n")
       }
+      let key = (value["primary_key_cols"]?.array ?? []).compactMap(\.text)
+      if !key.isEmpty {
+        try invocation.console.say(
+          "primary key: \(key.map { Printable.line($0) }.joined(separator: ", "))\n")
+      }
     }
     return .done
   }
@@ -69,12 +74,21 @@ enum TableCommands {
       OptionSpecification("--schema", "FILE|-", "Columns as a JSON object."),
       OptionSpecification(
         "--event-time-column", "NAME", "The column that a record's event_time fills."),
+      OptionSpecification(
+        "--primary-key", "COLUMNS", "The columns, with commas, of the primary key."),
+      OptionSpecification(
+        "--on-existing-key", "upsert|dead_letter",
+        "What an insert of a key that is there does: replace the row (default), or nothing."),
     ],
     examples: [
       .init(
         command: "duckmeshctl tables create visits --column 'ts TIMESTAMPTZ not null' "
           + "--column 'page VARCHAR' --event-time-column ts",
-        meaning: "Two columns, the first of them never NULL.")
+        meaning: "Two columns, the first of them never NULL."),
+      .init(
+        command: "duckmeshctl tables create stock --column 'item VARCHAR' "
+          + "--column 'count BIGINT' --primary-key item",
+        meaning: "One row for each item, replaced by later writes."),
     ]
   ) { invocation throws(ToolFailure) in
     let name = invocation.arguments.positionals[0]
@@ -84,6 +98,13 @@ enum TableCommands {
     ]
     if let column = invocation.arguments.text("--event-time-column") {
       members.append(.init(name: "event_time_column", value: .string(column)))
+    }
+    if let columns = invocation.arguments.text("--primary-key") {
+      let key = columns.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+      members.append(.init(name: "primary_key_cols", value: .array(key.map { .string($0) })))
+    }
+    if let rule = invocation.arguments.text("--on-existing-key") {
+      members.append(.init(name: "on_existing_key", value: .string(rule)))
     }
     _ = try invocation.interruptibleConnection().call("POST", "/v1/tables", body: .object(members))
     try invocation.console.say("created \(Printable.line(name))\n")

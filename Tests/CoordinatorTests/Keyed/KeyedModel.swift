@@ -1,0 +1,166 @@
+import Consistency
+import IngestBus
+import Model
+
+/// What a keyed table must hold, worked out one event after the other.
+struct KeyedModel: Sendable {
+  struct Event: Sendable {
+    let operation: IngestOperation
+    let key: Int
+    let note: String
+  }
+
+  struct Row: Sendable, Equatable {
+    let note: String
+    let token: Int64
+  }
+
+  typealias Rows = [Int: Row]
+
+  let refusesExisting: Bool
+  /// The event of token n is at n - 1.
+  private(set) var events: [Event] = []
+  private(set) var refusedTokens: [Int64] = []
+  /// The rows after each token; the first are those before any.
+  private var states: [Rows] = [[:]]
+
+  init(refusesExisting: Bool) { self.refusesExisting = refusesExisting }
+
+  var head: Int64 { Int64(events.count) }
+
+  mutating func append(_ new: [Event]) {
+    for event in new {
+      events.append(event)
+      let before = states[states.count - 1]
+      if isRefused(event, before) { refusedTokens.append(head) }
+      states.append(after(event, before, token: head))
+    }
+  }
+
+  func rows(at watermark: Int64) -> Rows { states[Int(watermark)] }
+
+  private func isRefused(_ event: Event, _ rows: Rows) -> Bool {
+    refusesExisting && event.operation == .insert && rows[event.key] != nil
+  }
+
+  private func after(_ event: Event, _ rows: Rows, token: Int64) -> Rows {
+    guard !isRefused(event, rows) else { return rows }
+    var rows = rows
+    rows[event.key] =
+      event.operation == .delete ? nil : Row(note: event.note, token: token)
+    return rows
+  }
+
+  /// What the ledger says of the events after `from` through `to` when they are one batch.
+  func counts(after from: Int64, through to: Int64) -> (counts: LedgerCounts, removed: Int64) {
+    let base = rows(at: from)
+    var counts = LedgerCounts()
+    var removed: Int64 = 0
+    var last: [Int: IngestOperation] = [:]
+    for token in from + 1..<to + 1 {
+      let event = events[Int(token) - 1]
+      if isRefused(event, rows(at: token - 1)) {
+        counts.deadLettered += 1
+      } else if last.updateValue(event.operation, forKey: event.key) != nil {
+        counts.superseded += 1
+      }
+    }
+    for (key, operation) in last {
+      if base[key] != nil { removed += 1 }
+      switch operation {
+      case .insert, .upsert: counts.inserted += 1
+      case .delete: if base[key] != nil { counts.deleted += 1 } else { counts.noOperation += 1 }
+      }
+    }
+    return (counts, removed)
+  }
+
+  /// Events of a few keys, so that they meet, with an eye on some keys more than others.
+  static func draw(
+    _ count: Int, keys: Int, _ random: inout SeededGenerator
+  ) -> [Event] {
+    (0..<count).map { _ in
+      let key = random.chance(30) ? random.below(max(1, keys / 8)) : random.below(keys)
+      let operation: IngestOperation =
+        switch random.below(10) {
+        case 0..<3: .insert
+        case 3..<7: .upsert
+        default: .delete
+        }
+      return Event(operation: operation, key: key, note: "n\(random.below(1_000_000))")
+    }
+  }
+}
+
+/// A table of the model: how keys become columns.
+enum KeyedShape: CaseIterable, Sendable {
+  /// One number.
+  case number
+  /// Two columns out of order, of which one is a text that needs escaping.
+  case compound
+  /// What is neither number nor text.
+  case moments
+
+  var columns: [ColumnDefinition] {
+    let note = ColumnDefinition(name: "note", type: .varchar)
+    switch self {
+    case .number: return [ColumnDefinition(name: "id", type: .bigint), note]
+    case .compound:
+      return [
+        ColumnDefinition(name: "day", type: .date), note,
+        ColumnDefinition(name: "region", type: .varchar),
+        ColumnDefinition(name: "price", type: .decimal(precision: 9, scale: 2)),
+      ]
+    case .moments:
+      return [
+        ColumnDefinition(name: "at", type: .timestampTZ),
+        ColumnDefinition(name: "size", type: .decimal(precision: 38, scale: 3)),
+        ColumnDefinition(name: "flag", type: .boolean), note,
+      ]
+    }
+  }
+
+  var key: [String] {
+    switch self {
+    case .number: ["id"]
+    case .compound: ["region", "day"]
+    case .moments: ["at", "flag", "size"]
+    }
+  }
+
+  /// The members of a payload; the key's only for a delete.
+  func payload(_ event: KeyedModel.Event) -> String {
+    let note = event.operation == .delete ? "" : #","note":"\#(event.note)""#
+    return "{\(keyMembers(event.key))\(note)}"
+  }
+
+  private func keyMembers(_ key: Int) -> String {
+    switch self {
+    case .number: #""id":\#(key)"#
+    case .compound: #""region":"\#(Self.region(key))","day":"\#(Self.day(key))""#
+    case .moments:
+      #""at":"\#(Self.day(key))T00:00:00Z","flag":\#(key % 2 == 0),"size":"\#(key / 2).500""#
+    }
+  }
+
+  private static func region(_ key: Int) -> String { "it's \(key % 3) \u{1F986}" }
+  private static func day(_ key: Int) -> String {
+    "2024-\(key / 3 % 2 == 0 ? "01" : "12")-\(key / 6 + 10)"
+  }
+
+  /// A row as the query's JSON shows it.
+  func row(_ key: Int, _ note: String) -> String {
+    switch self {
+    case .number: #"{"id":\#(key),"note":"\#(note)"}"#
+    case .compound:
+      #"{"day":"\#(Self.day(key))","note":"\#(note)","region":"\#(Self.region(key))","price":null}"#
+    case .moments:
+      #"{"at":"\#(Self.day(key)) 00:00:00+00","size":\#(key / 2).500,"flag":\#(key % 2 == 0),"#
+        + #""note":"\#(note)"}"#
+    }
+  }
+
+  func rows(_ rows: KeyedModel.Rows) -> [String] {
+    rows.map { row($0.key, $0.value.note) }.sorted()
+  }
+}
