@@ -54,8 +54,8 @@ extension EventCommit {
       guard row.counts.deleted <= row.removedRows,
         row.removedRows <= row.counts.inserted + row.counts.deleted
       else { return "\(row.removedRows) rows removed by \(row.counts.applied) events" }
-      guard row.removedRows == 0 || searched.contains(row.table) else {
-        return "rows removed from a table that was not searched"
+      guard row.removedRows == 0 || deletes.contains(where: { $0.table == row.table }) else {
+        return "rows removed without a delete file"
       }
     }
     return nil

@@ -62,6 +62,10 @@ struct Damage: Sendable, CustomTestStringConvertible {
   var testDescription: String { rule + ": " + statements[0] }
 
   init(_ rule: String, _ statements: String...) {
+    self.init(rule: rule, statements: statements)
+  }
+
+  private init(rule: String, statements: [String]) {
     self.rule = rule
     self.statements = statements
   }
@@ -108,6 +112,34 @@ struct Damage: Sendable, CustomTestStringConvertible {
     Damage(
       "the live rows of a table's files are those its ledger inserted and did not remove",
       "DELETE FROM ducklake_data_file WHERE begin_snapshot = 4"),
+    Damage(
+      "the live rows of a table's files are those its ledger inserted and did not remove",
+      "INSERT INTO ducklake_delete_file(delete_file_id, table_id, begin_snapshot, data_file_id,"
+        + " path, delete_count) SELECT 900, table_id, begin_snapshot, data_file_id, 'x', 1"
+        + " FROM ducklake_data_file LIMIT 1"),
+    Damage(
+      "a table's newest row of the ledger tells how many rows it has",
+      "UPDATE duckmesh_ledger SET table_rows = table_rows + 1"),
+    Damage(
+      "an event removes one row at most, and each that deletes removes one",
+      "UPDATE duckmesh_ledger SET deleted = 1"),
+    Damage(
+      "an event removes one row at most, and each that deletes removes one",
+      "UPDATE duckmesh_ledger SET removed_rows = 99"),
+    Damage(
+      "the totals are what the ledger adds up to",
+      "UPDATE duckmesh_consumer SET deleted = deleted + 1"),
+    ofDeletes("900, table_id, 9, data_file_id, 'x', 0"),
+    ofDeletes("900, table_id, 9, data_file_id, 'x', 99"),
+    ofDeletes("900, table_id, 9, 99, 'x', 1"),
+    ofDeletes(
+      "900, table_id, 9, data_file_id, 'x', 1",
+      "UPDATE ducklake_data_file SET end_snapshot = 10"),
+    ofDeletes(
+      "900, table_id, 9, data_file_id, 'x', 1",
+      "INSERT INTO ducklake_delete_file(delete_file_id, table_id, begin_snapshot, end_snapshot,"
+        + " data_file_id, path) SELECT 901, table_id, 8, 10, data_file_id, 'y'"
+        + " FROM ducklake_delete_file"),
     Damage("each dead letter of the ledger is kept", "DELETE FROM duckmesh_dead_letter"),
     Damage(
       "snapshot times rise with snapshot ids",
@@ -123,4 +155,13 @@ struct Damage: Sendable, CustomTestStringConvertible {
         + " FROM ducklake_data_file f JOIN duckmesh_table t USING (table_id)"
         + " JOIN duckmesh_tenant n USING (tenant_id) LIMIT 1"),
   ]
+
+  private static func ofDeletes(_ values: String, _ more: String...) -> Damage {
+    Damage(
+      rule: "a live data file has one delete file at most, over some of its rows",
+      statements: [
+        "INSERT INTO ducklake_delete_file(delete_file_id, table_id, begin_snapshot, data_file_id,"
+          + " path, delete_count) SELECT \(values) FROM ducklake_data_file LIMIT 1"
+      ] + more)
+  }
 }

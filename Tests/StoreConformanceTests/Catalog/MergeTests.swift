@@ -207,7 +207,7 @@ extension Lab {
       try await catalog.leaseTable(table.id, owner: owner, leaseMs: leaseMs))
     let rows = inputs.flatMap { input in
       (lake.rows(at: String(input.path.split(separator: "/").last ?? "")) ?? []).map {
-        TokenLake.Row(token: $0.token, addedBy: $0.addedBy ?? input.begin)
+        TokenLake.Row(token: $0.token, addedBy: $0.addedBy ?? input.begin, key: $0.key)
       }
     }
     let output = write(rows.map(\.token), of: table.id)

@@ -129,9 +129,20 @@ extension Lab {
   /// that added them, which a test's lake keeps beside the tokens.
   private func rowTokens(of file: DataFileRecord, at snapshot: SnapshotID) throws -> [Int64] {
     let name = String(file.path.split(separator: "/").last ?? "")
-    guard let rows = lake.rows(at: name) else { throw MissingFile(path: file.path) }
+    guard var rows = lake.rows(at: name) else { throw MissingFile(path: file.path) }
+    let deleted = try deletedPositions(of: file)
+    rows = rows.enumerated().filter { !deleted.contains($0.offset) }.map(\.element)
     guard let newest = file.partialMaximum, newest > snapshot else { return rows.map(\.token) }
     return rows.filter { $0.addedBy.map { $0 <= snapshot } ?? true }.map(\.token)
+  }
+
+  /// What the delete file over a data file names.
+  func deletedPositions(of file: DataFileRecord) throws -> Set<Int> {
+    guard let deletes = file.deletes else { return [] }
+    let name = String(deletes.path.split(separator: "/").last ?? "")
+    guard let deleted = lake.deleted(at: name), Int64(deleted.count) == deletes.deleteCount
+    else { throw MissingFile(path: deletes.path) }
+    return deleted
   }
 }
 

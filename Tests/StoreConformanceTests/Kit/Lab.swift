@@ -82,9 +82,12 @@ final class TokenLake: Sendable {
     var token: Int64
     /// The snapshot that added the row; kept in merged files only.
     var addedBy: SnapshotID?
+    /// The row's primary key, in keyed tables.
+    var key: String?
   }
 
   private let files = Lock<[String: [Row]]>([:])
+  private let positions = Lock<[String: Set<Int>]>([:])
 
   func write(_ tokens: [Int64], to name: String) {
     write(rows: tokens.map { Row(token: $0, addedBy: nil) }, to: name)
@@ -93,4 +96,8 @@ final class TokenLake: Sendable {
   func write(rows: [Row], to name: String) { files.withLock { $0[name] = rows } }
 
   func rows(at name: String) -> [Row]? { files.withLock { $0[name] } }
+
+  func write(deleted: Set<Int>, to name: String) { positions.withLock { $0[name] = deleted } }
+
+  func deleted(at name: String) -> Set<Int>? { positions.withLock { $0[name] } }
 }

@@ -62,7 +62,10 @@ import Testing
       try await lab.checkOracle(history)
       // Rows that were never published are found, and nothing else is.
       let rules = Set(try await lab.lab.catalog.violations().map(\.rule))
-      #expect(rules == ["the live rows of a table's files are those its ledger inserted and did not remove"])
+      #expect(
+        rules == [
+          "the live rows of a table's files are those its ledger inserted and did not remove"
+        ])
     }
   }
 

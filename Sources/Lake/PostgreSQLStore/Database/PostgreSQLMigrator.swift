@@ -22,7 +22,7 @@ package struct PostgreSQLMigrator: Sendable {
     self.clock = clock
   }
 
-  static var newest: Int { all.last?.version ?? 0 }
+  package static var newest: Int { all.last?.version ?? 0 }
 
   /// Applies what is missing, all of it or nothing.
   package func migrateUp() async throws(PostgreSQLOpenError) {
