@@ -25,10 +25,7 @@ struct MergeSource: Sendable {
   let localPath: @Sendable (String) -> String
 
   /// The columns of the output with their field ids.
-  var fields: [(name: String, id: Int64)] {
-    zip(table.definition.schema.columns.map(\.name), table.columnIDs).map { ($0, $1) }
-      + kept.map { ($0.name, $0.id) }
-  }
+  var fields: [FieldID] { table.fieldIDs + kept.map { FieldID($0.name, $0.id) } }
 
   private var kept: [(name: String, id: Int64)] {
     (table.definition.isKeyed ? [Field.token] : []) + [Field.snapshot]

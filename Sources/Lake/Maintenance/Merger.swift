@@ -83,7 +83,8 @@ struct Merger: Sendable {
       let files = try await catalog.liveFiles(of: id).map {
         MergePlanner.File(record: $0.file, schemaVersion: $0.schemaVersion)
       }
-      guard let step = planner.next(
+      guard
+        let step = planner.next(
           files, isKeyed: table.definition.isKeyed, versionBegin: table.versionBegin),
         let epoch = try await catalog.leaseTable(id, owner: owner, leaseMs: Self.leaseMs)
       else { return (nil, nil) }
