@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race torture simulate restore-drill lint notices clean help
+.PHONY: run build test test-race torture simulate keyed-model restore-drill lint notices clean help
 .PHONY: bench bench-ingest bench-query bench-visible bench-aged bench-check
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
@@ -54,6 +54,11 @@ simulate: ## Run simulated histories, HISTORIES of them (5000000), from SEED (dr
 	@scripts/deps test
 	@DUCKMESH_TEST_HISTORIES=$(or $(HISTORIES),5000000) DUCKMESH_TEST_SEED=$(SEED) \
 	  scripts/test --filter '^SimulationTests\.SimulatedHistoryTests'
+
+keyed-model: ## Run keyed tables through RUNS (50) random lives of OPERATIONS (200) over each store, from SEED (drawn)
+	@scripts/deps test
+	@DUCKMESH_KEYED_RUNS=$(or $(RUNS),50) DUCKMESH_KEYED_OPERATIONS=$(or $(OPERATIONS),200) \
+	  DUCKMESH_TEST_SEED=$(SEED) scripts/test --filter '^CoordinatorTests\.KeyedModelTests'
 
 restore-drill: ## Put catalogs back from backups and adopt them, over SQLite and a real PostgreSQL
 	@scripts/deps test

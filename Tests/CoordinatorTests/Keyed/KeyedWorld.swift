@@ -11,7 +11,11 @@ final class KeyedWorld: Sendable {
   let mesh: Mesh
   let shape: KeyedShape
   let table: TableRecord
+  /// The one that made the table.
+  let firstSnapshot: SnapshotID
   private let state: Guarded<State>
+  /// The model takes events in the order of their tokens.
+  private let turn = AsyncSemaphore(permits: 1, maximumWaiters: 1_000)
 
   private struct State {
     var model: KeyedModel
@@ -24,12 +28,13 @@ final class KeyedWorld: Sendable {
     self.shape = shape
     table = try await mesh.makeTable(
       "keyed", of: "acme", shape.columns, key: shape.key, onExistingKey: rule)
+    firstSnapshot = try await mesh.catalog.latestSnapshot(tenant: table.tenant).id
     state = Guarded(State(model: KeyedModel(refusesExisting: rule == .deadLetter)))
   }
 
   var model: KeyedModel { state.withLock { $0.model } }
 
-  /// Publishes events as one segment, one caller at a time.
+  /// Publishes events as one segment, its events in the order of their tokens.
   ///
   /// - Returns: the last token.
   @discardableResult
@@ -41,6 +46,8 @@ final class KeyedWorld: Sendable {
         operation: event.operation, idempotencyKey: Array(RandomHex.digits(32).utf8),
         payload: Array(shape.payload(event).utf8))
     }
+    try await turn.acquire(until: .distantFuture, on: SystemMonotonicClock())
+    defer { turn.release() }
     let accepted = try await mesh.publish(table, records: records)
     let last = try #require(accepted.tokens.last)
     state.withLock { state in

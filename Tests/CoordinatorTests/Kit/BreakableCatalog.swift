@@ -120,6 +120,22 @@ extension BreakableCatalog: TableCatalog {
     try await inner.table(named: name, tenant: tenant)
   }
 
+  func alterTable(_ alteration: TableAlteration) async throws(CatalogError) -> TableRecord {
+    try await inner.alterTable(alteration)
+  }
+
+  func table(
+    _ id: TableID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> TableRecord? {
+    try await inner.table(id, at: snapshot)
+  }
+
+  func tableVersions(
+    of table: TableID, below version: Int64?, limit: Int
+  ) async throws(CatalogError) -> [TableVersion] {
+    try await inner.tableVersions(of: table, below: version, limit: limit)
+  }
+
   func tables(ids: [TableID]) async throws(CatalogError) -> [TableRecord] {
     try await inner.tables(ids: ids)
   }

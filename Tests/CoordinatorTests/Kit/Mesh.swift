@@ -136,20 +136,22 @@ func withMesh(
 }
 
 /// Runs `body` beside a running coordinator, and stops that in order afterwards.
-func running(
-  _ coordinator: Coordinator, _ body: @Sendable (Coordinator) async throws -> Void
-) async throws {
+func running<Value: Sendable>(
+  _ coordinator: Coordinator, _ body: @Sendable (Coordinator) async throws -> Value
+) async throws -> Value {
   let shutdown = Shutdown()
-  try await withThrowingTaskGroup(of: Void.self) { group in
+  return try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask { try await coordinator.run(shutdown: shutdown) }
+    let value: Value
     do {
-      try await body(coordinator)
+      value = try await body(coordinator)
     } catch {
       shutdown.request()
       throw error
     }
     shutdown.request()
     try await group.waitForAll()
+    return value
   }
 }
 

@@ -18,8 +18,8 @@ import Testing
     switch route {
     case .health, .ready, .version, .limits: nil
     case .metrics: []
-    case .listTables, .getTable: [.queryReader, .tableAdmin]
-    case .createTable, .deleteTable: [.tableAdmin]
+    case .listTables, .getTable, .listSchemas: [.queryReader, .tableAdmin]
+    case .createTable, .alterTable, .deleteTable: [.tableAdmin]
     case .ingest: [.ingestWriter]
     case .query: [.queryReader]
     case .listSnapshots, .getSnapshot: [.queryReader, .opsAdmin]
@@ -30,7 +30,7 @@ import Testing
   private static func call(_ route: Route, _ client: APIClient) async throws -> Reply {
     let path = route.template.replacing("{table}", with: "nosuch")
       .replacing("{id}", with: "999999999")
-    let takesBody = [.createTable, .ingest, .query].contains(route)
+    let takesBody = [.createTable, .alterTable, .ingest, .query].contains(route)
     return try await client.send(
       route.method, path, takesBody ? Array("{}".utf8) : [],
       contentType: takesBody ? "application/json" : nil)

@@ -1,0 +1,56 @@
+import Foundation
+import Testing
+
+/// Keyed tables through random lives, against a model, at every snapshot, by two readers.
+///
+/// `DUCKMESH_KEYED_RUNS` raises the number of runs over each store, `DUCKMESH_KEYED_OPERATIONS` that
+/// of operations in a run, and `DUCKMESH_TEST_SEED` repeats them.
+@Suite struct KeyedModelTests {
+  private static func number(_ name: String) -> Int? {
+    ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
+  }
+
+  @Test(arguments: MeshStore.Kind.allCases)
+  func everySnapshotShowsWhatItsEventsSay(kind: MeshStore.Kind) async throws {
+    let first = Self.number("DUCKMESH_TEST_SEED") ?? Int.random(in: 1...999_999_999)
+    let runs = Self.number("DUCKMESH_KEYED_RUNS") ?? 2
+    let operations = Self.number("DUCKMESH_KEYED_OPERATIONS") ?? 60
+    var total = KeyedRun.Tally()
+    for run in 0..<runs {
+      let seed = UInt64(first + run)
+      let clock = TestClock()
+      let tally = Guarded(KeyedRun.Tally())
+      do {
+        try await withMesh(over: kind, clock: clock) { mesh in
+          var life = try await KeyedRun(mesh, clock: clock, seed: seed)
+          try await life.run(operations: operations)
+          tally.withLock { [done = life.tally] in $0 = done }
+        }
+      } catch {
+        Issue.record("seed \(seed): \(error)")
+        return
+      }
+      total = total + tally.withLock { $0 }
+    }
+    try FileHandle.standardOutput.write(
+      contentsOf: Data(
+        """
+        keyed tables over \(kind.testDescription): seed \(first), \(runs) runs, \
+        \(total.operations) operations, \(total.faults) faults, \(total.merges) merges \
+        (\(total.rewrites) rewrites), \(total.snapshots) snapshots read, \
+        \(total.officialSnapshots) by the official reader\n
+        """.utf8))
+    #expect(total.merges > 0 && total.rewrites > 0, "seed \(first) merged nothing")
+  }
+}
+
+extension KeyedRun.Tally {
+  static func + (left: Self, right: Self) -> Self {
+    Self(
+      operations: left.operations + right.operations,
+      snapshots: left.snapshots + right.snapshots,
+      officialSnapshots: left.officialSnapshots + right.officialSnapshots,
+      merges: left.merges + right.merges, rewrites: left.rewrites + right.rewrites,
+      faults: left.faults + right.faults)
+  }
+}

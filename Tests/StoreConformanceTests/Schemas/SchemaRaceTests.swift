@@ -1,0 +1,126 @@
+import Catalog
+import Consistency
+import IngestBus
+import Model
+import Testing
+
+/// Changes of a schema beside publishers, commits, drops and each other, in several processes.
+@Suite struct SchemaRaceTests {
+  @Test(arguments: StoreBackends.shared)
+  func ofChangesAtTheSameTimeEachIsBuiltOnTheOneBefore(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let table = try await lab.makeTable(of: "acme")
+      let processes = [lab, try await lab.inAnotherProcess(), try await lab.inAnotherProcess()]
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for (number, process) in processes.enumerated() {
+          group.addTask {
+            for round in 0..<8 { try await process.addColumn("c_\(number)_\(round)", to: table) }
+          }
+        }
+        try await group.waitForAll()
+      }
+      let last = try #require(
+        try await lab.catalog.table(named: "events", tenant: table.tenant))
+      #expect(last.schemaVersion == 25)
+      #expect(last.definition.schema.columns.count == 26)
+      #expect(last.columnIDs == Array(1...26))
+      let versions = try await lab.catalog.tableVersions(of: table.id, below: nil, limit: 100)
+      #expect(versions.map(\.table.schemaVersion) == (1...25).reversed())
+      #expect(
+        versions.map { $0.table.definition.schema.columns.count } == (2...26).reversed())
+      try await lab.expectDenseHistory()
+    }
+  }
+
+  @Test(arguments: StoreBackends.shared)
+  func whatIsAcceptedWasCheckedAgainstTheVersionOfItsMoment(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let table = try await lab.makeTable(of: "acme")
+      let other = try await lab.inAnotherProcess()
+      let accepted = try await withThrowingTaskGroup(of: [Int64: [Int64]].self) { group in
+        group.addTask {
+          for round in 0..<15 { try await other.addColumn("c\(round)", to: table) }
+          return [:]
+        }
+        for number in 0..<3 {
+          group.addTask { try await lab.publishThroughChanges(table, 30, prefix: "\(number)") }
+        }
+        var accepted: [Int64: [Int64]] = [:]
+        for try await tokens in group {
+          for (version, given) in tokens { accepted[version] = (accepted[version] ?? []) + given }
+        }
+        return accepted
+      }
+      // Tokens rise with the versions they were checked against: a change comes before an event or
+      // after it.
+      var highest: Int64 = 0
+      for version in accepted.keys.sorted() {
+        let tokens = try #require(accepted[version])
+        #expect((tokens.min() ?? 0) > highest)
+        highest = tokens.max() ?? highest
+      }
+      #expect(accepted.values.flatMap { $0 }.sorted() == Array(1...90))
+      try await lab.expectDenseHistory()
+    }
+  }
+
+  @Test(arguments: StoreBackends.shared)
+  func aTableThatIsDroppedWhileItIsAlteredIsGone(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let other = try await lab.inAnotherProcess()
+      for round in 0..<10 {
+        let table = try await lab.makeTable(of: "acme")
+        async let altering: Void = other.addColumnUnlessGone("more", to: table)
+        async let dropped = lab.catalog.dropTable(named: "events", tenant: table.tenant)
+        _ = try await (altering, dropped)
+        #expect(try await lab.catalog.table(named: "events", tenant: table.tenant) == nil)
+        let left = try #require(try await lab.catalog.tables(ids: [table.id]).first)
+        #expect(left.isDropped, "round \(round)")
+        #expect(left.definition.schema.columns.count == Int(left.schemaVersion) + 1)
+      }
+      try await lab.expectDenseHistory()
+    }
+  }
+}
+
+extension Lab {
+  /// Adds a column to whatever version the table has by then.
+  fileprivate func addColumn(_ name: String, to table: TableRecord) async throws {
+    while true {
+      guard let present = try await catalog.tables(ids: [table.id]).first else { return }
+      do {
+        _ = try await evolve(
+          present, to: present.definition.schema.columns + [try column("\(name) TEXT")])
+        return
+      } catch CatalogError.tableChanged {
+        continue
+      }
+    }
+  }
+
+  fileprivate func addColumnUnlessGone(_ name: String, to table: TableRecord) async throws {
+    do {
+      try await addColumn(name, to: table)
+    } catch CatalogError.tableNotFound {
+      return
+    }
+  }
+
+  /// - Returns: the tokens by the version that each request was checked against.
+  fileprivate func publishThroughChanges(
+    _ table: TableRecord, _ count: Int, prefix: String
+  ) async throws -> [Int64: [Int64]] {
+    var tokens: [Int64: [Int64]] = [:]
+    for index in 0..<count {
+      while true {
+        guard let present = try await catalog.tables(ids: [table.id]).first else { break }
+        let outcome = try await publish(present, TestEvent("\(prefix)-\(index)"))
+        guard outcome != .schemaChanged else { continue }
+        let given = try #require(outcome.tokens)
+        tokens[present.schemaVersion] = (tokens[present.schemaVersion] ?? []) + given
+        break
+      }
+    }
+    return tokens
+  }
+}
