@@ -44,7 +44,7 @@ struct ColumnRow {
         INSERT INTO ducklake_column(column_id, begin_snapshot, table_id, column_order, column_name,
           column_type, default_value, nulls_allowed, parent_column, default_value_type,
           default_value_dialect)
-        VALUES (?, ?, ?, ?, ?, ?, '\(ColumnDefault.absentCatalogText)', 1, ?, ?, 'duckdb')
+        VALUES (?, ?, ?, ?, ?, ?, 'NULL', 1, ?, ?, 'duckdb')
         """
       ).bind(row.id, at: 1).bind(snapshot, at: 2).bind(table, at: 3).bind(row.order, at: 4)
         .bind(row.name, at: 5).bind(row.typeName, at: 6).bind(row.parent, at: 7)
