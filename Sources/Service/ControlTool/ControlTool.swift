@@ -4,8 +4,8 @@ package enum ControlTool {
 
   static let commands: [CommandSpecification] = [
     IngestCommand.specification, QueryCommand.specification, TableCommands.list,
-    TableCommands.get, TableCommands.create, TableCommands.delete, StatusCommands.lag,
-    StatusCommands.health, StatusCommands.ready, StatusCommands.version,
+    TableCommands.get, TableCommands.create, SchemaCommands.alter, SchemaCommands.versions,
+    TableCommands.delete, StatusCommands.lag, StatusCommands.health, StatusCommands.ready, StatusCommands.version,
     CatalogCommands.status, CatalogCommands.adopt,
   ]
 

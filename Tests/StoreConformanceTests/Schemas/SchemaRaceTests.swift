@@ -53,12 +53,8 @@ import Testing
       }
       // Tokens rise with the versions they were checked against: a change comes before an event or
       // after it.
-      var highest: Int64 = 0
-      for version in accepted.keys.sorted() {
-        let tokens = try #require(accepted[version])
-        #expect((tokens.min() ?? 0) > highest)
-        highest = tokens.max() ?? highest
-      }
+      let runs = accepted.sorted { $0.key < $1.key }.map { $0.value.sorted() }
+      #expect(zip(runs, runs.dropFirst()).allSatisfy { $0.last ?? 0 < $1.first ?? 0 })
       #expect(accepted.values.flatMap { $0 }.sorted() == Array(1...90))
       try await lab.expectDenseHistory()
     }
@@ -70,9 +66,13 @@ import Testing
       let other = try await lab.inAnotherProcess()
       for round in 0..<10 {
         let table = try await lab.makeTable(of: "acme")
-        async let altering: Void = other.addColumnUnlessGone("more", to: table)
-        async let dropped = lab.catalog.dropTable(named: "events", tenant: table.tenant)
-        _ = try await (altering, dropped)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { try await other.addColumnUnlessGone("more", to: table) }
+          group.addTask {
+            _ = try await lab.catalog.dropTable(named: "events", tenant: table.tenant)
+          }
+          try await group.waitForAll()
+        }
         #expect(try await lab.catalog.table(named: "events", tenant: table.tenant) == nil)
         let left = try #require(try await lab.catalog.tables(ids: [table.id]).first)
         #expect(left.isDropped, "round \(round)")
@@ -86,16 +86,19 @@ import Testing
 extension Lab {
   /// Adds a column to whatever version the table has by then.
   fileprivate func addColumn(_ name: String, to table: TableRecord) async throws {
-    while true {
-      guard let present = try await catalog.tables(ids: [table.id]).first else { return }
-      do {
-        _ = try await evolve(
-          present, to: present.definition.schema.columns + [try column("\(name) TEXT")])
-        return
-      } catch CatalogError.tableChanged {
-        continue
-      }
+    while try await !addsColumn(name, to: table) {}
+  }
+
+  /// - Returns: false when another change came first.
+  private func addsColumn(_ name: String, to table: TableRecord) async throws -> Bool {
+    let present = try #require(try await catalog.tables(ids: [table.id]).first)
+    let columns = present.definition.schema.columns + [try column("\(name) TEXT")]
+    do {
+      _ = try await evolve(present, to: columns)
+    } catch CatalogError.tableChanged {
+      return false
     }
+    return true
   }
 
   fileprivate func addColumnUnlessGone(_ name: String, to table: TableRecord) async throws {
@@ -112,15 +115,23 @@ extension Lab {
   ) async throws -> [Int64: [Int64]] {
     var tokens: [Int64: [Int64]] = [:]
     for index in 0..<count {
-      while true {
-        guard let present = try await catalog.tables(ids: [table.id]).first else { break }
-        let outcome = try await publish(present, TestEvent("\(prefix)-\(index)"))
-        guard outcome != .schemaChanged else { continue }
-        let given = try #require(outcome.tokens)
-        tokens[present.schemaVersion] = (tokens[present.schemaVersion] ?? []) + given
-        break
-      }
+      let (version, given) = try await publishOnce(table, key: "\(prefix)-\(index)")
+      tokens[version] = (tokens[version] ?? []) + given
     }
     return tokens
+  }
+
+  /// Publishes under whatever version the table has by then.
+  private func publishOnce(
+    _ table: TableRecord, key: String
+  ) async throws -> (version: Int64, tokens: [Int64]) {
+    var outcome = PublishOutcome.schemaChanged
+    var version: Int64 = 0
+    while outcome == .schemaChanged {
+      let present = try #require(try await catalog.tables(ids: [table.id]).first)
+      version = present.schemaVersion
+      outcome = try await publish(present, TestEvent(key))
+    }
+    return (version, try #require(outcome.tokens))
   }
 }

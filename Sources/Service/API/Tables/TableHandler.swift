@@ -11,13 +11,16 @@ struct TableHandler: Sendable {
 
   private static let fields: Set<String> = [
     "table_name", "schema_json", "compatibility_mode", "event_time_column",
-    "primary_key_cols", "on_existing_key",
+    "primary_key_cols", "on_existing_key", "sample_records", "dry_run",
   ]
 
   func create(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
     -> HTTPResponse
   {
-    let definition = try definition(request)
+    let (definition, isDryRun) = try definition(request)
+    if isDryRun {
+      return .json(status: 200, context) { Self.write(proposal: definition, &$0) }
+    }
     let tenant = try await services.tenant(context, makes: true)
     let table: TableRecord
     do {
@@ -102,7 +105,9 @@ struct TableHandler: Sendable {
     return table
   }
 
-  private func definition(_ request: HTTPRequest) throws(APIError) -> TableDefinition {
+  private func definition(
+    _ request: HTTPRequest
+  ) throws(APIError) -> (definition: TableDefinition, isDryRun: Bool) {
     let fields = try RequestFields(body: request.body, known: Self.fields)
     guard let name = try fields.text("table_name") else {
       throw .invalidField("table_name", "a string")
@@ -112,12 +117,7 @@ struct TableHandler: Sendable {
     } catch {
       throw .invalidField("table_name", "a valid name: \(error.explanation)")
     }
-    guard let schemaValue = fields["schema_json"] else {
-      throw .invalidField("schema_json", "an object with \"columns\"")
-    }
-    var schema = try Self.readingSchema { () throws(SchemaError) in
-      try TableSchema(json: schemaValue)
-    }
+    var schema = try Self.schema(fields)
     let mode = try Self.compatibilityMode(fields) ?? .backward
     let eventTime = try fields.text("event_time_column")
     if let eventTime {
@@ -133,9 +133,31 @@ struct TableHandler: Sendable {
     } catch {
       throw .invalidField("primary_key_cols", "an array: \(error.explanation)")
     }
-    return TableDefinition(
+    let definition = TableDefinition(
       name: name, schema: schema, compatibilityMode: mode, eventTimeColumn: eventTime,
       primaryKey: primaryKey, onExistingKey: onExistingKey)
+    return (definition, try fields.boolean("dry_run") ?? false)
+  }
+
+  /// As the request has it, or as its sample suggests.
+  private static func schema(_ fields: RequestFields) throws(APIError) -> TableSchema {
+    guard let sample = fields["sample_records"] else {
+      guard let value = fields["schema_json"] else {
+        throw .invalidField("schema_json", "an object with \"columns\"")
+      }
+      return try readingSchema { () throws(SchemaError) in try TableSchema(json: value) }
+    }
+    guard fields["schema_json"] == nil else {
+      throw .invalidField("sample_records", "absent beside \"schema_json\"")
+    }
+    do throws(SampleInference.Failure) {
+      return try SampleInference.schema(of: sample)
+    } catch {
+      if case .schema(let problem) = error {
+        throw APIError(400, "SCHEMA_INVALID", problem.explanation)
+      }
+      throw .invalidField("sample_records", "an array of payloads: \(error.explanation)")
+    }
   }
 
   static func readingSchema<Schema>(
@@ -196,21 +218,34 @@ struct TableHandler: Sendable {
     writer.member("tenant_id", tenant.name)
     writer.member("table_name", table.name)
     writer.member("schema_version", table.schemaVersion)
+    writeMembers(of: table.definition, &writer)
+    writer.member("created_at", table.createdAt.rfc3339)
+  }
+
+  private static func writeMembers(
+    of definition: TableDefinition, _ writer: inout JSONWriter
+  ) {
     writer.name("schema_json")
-    table.definition.schema.write(to: &writer)
+    definition.schema.write(to: &writer)
     writer.name("primary_key_cols")
     writer.beginArray()
-    for name in table.definition.primaryKey { writer.string(name) }
+    for name in definition.primaryKey { writer.string(name) }
     writer.endArray()
-    if table.definition.isKeyed {
-      writer.member("on_existing_key", table.definition.onExistingKey.rawValue)
+    if definition.isKeyed {
+      writer.member("on_existing_key", definition.onExistingKey.rawValue)
     }
     writer.name("partition_spec")
     writer.raw("[]")
-    writer.member("compatibility_mode", table.definition.compatibilityMode.rawValue)
-    if let column = table.definition.eventTimeColumn {
-      writer.member("event_time_column", column)
-    }
-    writer.member("created_at", table.createdAt.rfc3339)
+    writer.member("compatibility_mode", definition.compatibilityMode.rawValue)
+    if let column = definition.eventTimeColumn { writer.member("event_time_column", column) }
+  }
+
+  /// A table that was asked for and not made.
+  private static func write(proposal definition: TableDefinition, _ writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.member("table_name", definition.name)
+    writeMembers(of: definition, &writer)
+    writer.member("dry_run", true)
+    writer.endObject()
   }
 }

@@ -65,13 +65,18 @@ enum TableCommands {
     "tables create", arguments: "TABLE", count: 1...1, summary: "Make a table.",
     details: """
       Either --column for each column, in order, or --schema with a file that holds \
-      {"columns": [{"name": …, "type": …, "nullable": …}]}. Types are DuckDB's: BIGINT, DOUBLE, \
+      {"columns": [{"name": …, "type": …, "nullable": …}]}, or --sample with a file of records \
+      from which the server proposes the columns. Types are DuckDB's: BIGINT, DOUBLE, \
       DECIMAL(18,2), VARCHAR, BOOLEAN, DATE, TIMESTAMP, TIMESTAMPTZ, UUID, JSON and so on.
       """,
     options: [
       OptionSpecification(
         "--column", "'NAME TYPE [not null]'", repeats: true, "One column of the table."),
       OptionSpecification("--schema", "FILE|-", "Columns as a JSON object."),
+      OptionSpecification(
+        "--sample", "FILE|-", "Records, a JSON object a line, from which columns are proposed."),
+      OptionSpecification(
+        "--dry-run", "Print the schema that the table would have, and make nothing."),
       OptionSpecification(
         "--event-time-column", "NAME", "The column that a record's event_time fills."),
       OptionSpecification(
@@ -92,10 +97,15 @@ enum TableCommands {
     ]
   ) { invocation throws(ToolFailure) in
     let name = invocation.arguments.positionals[0]
-    let schema = try requestedSchema(invocation)
-    var members: [JSONValue.Member] = [
-      .init(name: "table_name", value: .string(name)), .init(name: "schema_json", value: schema),
-    ]
+    var members: [JSONValue.Member] = [.init(name: "table_name", value: .string(name))]
+    if let sample = try SchemaCommands.sample(invocation) {
+      members.append(.init(name: "sample_records", value: sample))
+    } else {
+      members.append(.init(name: "schema_json", value: try requestedSchema(invocation)))
+    }
+    if invocation.arguments.has("--dry-run") {
+      members.append(.init(name: "dry_run", value: .boolean(true)))
+    }
     if let column = invocation.arguments.text("--event-time-column") {
       members.append(.init(name: "event_time_column", value: .string(column)))
     }
@@ -106,7 +116,12 @@ enum TableCommands {
     if let rule = invocation.arguments.text("--on-existing-key") {
       members.append(.init(name: "on_existing_key", value: .string(rule)))
     }
-    _ = try invocation.interruptibleConnection().call("POST", "/v1/tables", body: .object(members))
+    let made = try invocation.interruptibleConnection().call(
+      "POST", "/v1/tables", body: .object(members))
+    if invocation.arguments.has("--dry-run") {
+      try invocation.print(made["schema_json"] ?? .null)
+      return .done
+    }
     try invocation.console.say("created \(Printable.line(name))\n")
     return .done
   }
@@ -157,15 +172,6 @@ enum TableCommands {
     guard columns.isEmpty else {
       throw .usage("--column and --schema exclude each other", command: arguments.command)
     }
-    let source = try ByteSource(
-      path: path, standardInput: invocation.console.input, stop: invocation.stop)
-    let bytes = try source.readAll(maximumBytes: 4 * 1_048_576)
-    do throws(JSONProblem) {
-      let value = try JSONValue(parsing: bytes)
-      return value.array == nil ? value : .object([.init(name: "columns", value: value)])
-    } catch {
-      throw .unreadableInput(
-        name: source.name, reason: "not JSON: \(error.reason) (at byte \(error.offset + 1))")
-    }
+    return try SchemaCommands.schema(at: path, invocation)
   }
 }

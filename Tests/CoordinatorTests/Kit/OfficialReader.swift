@@ -13,16 +13,18 @@ struct OfficialReader: Sendable {
     let catalog: String
     let schema: String
     let questions: [Question]
+    let merge: Bool
   }
 
   /// A file of SQLite, or `postgres:` and a connection.
   let catalog: String
   let schema: String
 
+  /// - Parameter merging: whether the extension merges files before it answers.
   /// - Returns: for each question the rows, values as text.
-  func ask(_ questions: [Question]) async throws -> [[[String?]]] {
+  func ask(_ questions: [Question], merging: Bool = false) async throws -> [[[String?]]] {
     let input = try JSONEncoder().encode(
-      Request(catalog: catalog, schema: schema, questions: questions))
+      Request(catalog: catalog, schema: schema, questions: questions, merge: merging))
     return try await offPool {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
