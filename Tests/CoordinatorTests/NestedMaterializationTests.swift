@@ -115,7 +115,8 @@ import Testing
         "nested", of: "acme",
         [
           ColumnDefinition(name: "id", type: .bigint),
-          ColumnDefinition(name: "x", type: try ColumnType(sql: "STRUCT(p DECIMAL(4,1), b BLOB)[]")),
+          ColumnDefinition(
+            name: "x", type: try ColumnType(sql: "STRUCT(p DECIMAL(4,1), b BLOB)[]")),
         ])
       // The edge lets none of these through; here they are planted behind it.
       let payloads = [

@@ -145,7 +145,7 @@ private struct KeyedHistory {
         guard let known = tables[id]?[tenant.id] else { continue }
         let watermark = try await watermark(of: tenant.id, at: id)
         let found = try await lab.visibleTokensByTable(tenant.id, at: id)
-        let contents = try await lab.catalog.contents(of: [id], tenant: tenant.id)[0]
+        let contents = try await lab.catalog.contents(of: [id], tenant: tenant.id)[id] ?? []
         #expect(Set(found.keys) == Set(known.map(\.name)))
         for table in known {
           let expected = models[tenant.id]?.tokens(of: table.id, at: watermark) ?? []

@@ -27,7 +27,7 @@ import Testing
         "snapshot \(snapshot.rawValue)", sourceLocation: sourceLocation)
       let content = try await lab.catalog.contents(of: [snapshot], tenant: table.tenant)
       #expect(
-        content[0].map(\.rows) == [Int64(tokens.count)], sourceLocation: sourceLocation)
+        content[snapshot]?.map(\.rows) == [Int64(tokens.count)], sourceLocation: sourceLocation)
     }
     #expect(try await lab.catalog.violations().isEmpty, sourceLocation: sourceLocation)
   }
