@@ -55,7 +55,7 @@ import Testing
     default:
       rest = """
         "tags":["a","é\\""],"items":[{"price":12345678901234567890.0123456789,\
-        "raw":"\\\\x00\\\\x01\\\\xFF","extra":{"a":[1.50]},"seen":"2024-02-29 10:00:00+00"},\
+        "raw":"\\\\x00\\\\x01\\\\xFF","extra":{"a":[1.5]},"seen":"2024-02-29 10:00:00+00"},\
         {"price":1.5000000000,"raw":null,"extra":null,"seen":null}],\
         "counts":{"k":{"n":\(id % 100),"raws":["AB",null]},"j":null},\
         "days":{"2024-02-29":{"-1":[1.5,null],"2":null}}
