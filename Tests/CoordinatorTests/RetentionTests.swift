@@ -272,7 +272,8 @@ extension Mesh {
     let path = store.stagingPath()
     return try await engine.withConnection { (connection) throws(DuckDBError) in
       try ParquetFile.write(
-        query: "SELECT i AS id, 'n' || i AS note FROM range(\(rows)) r(i)", fieldIDs: table.fieldIDs,
+        query: "SELECT i AS id, 'n' || i AS note FROM range(\(rows)) r(i)",
+        fieldIDs: table.fieldIDs,
         statisticsOf: [], to: path, on: connection)
     }
   }
