@@ -132,7 +132,7 @@ let package = Package(
       [
         "Model", "Edge", "Consistency", "IngestBus", "Publisher", "Catalog", "ObjectStore",
         "Query", "WorkerPool", "WorkerProtocol", "Coordinator", "Maintenance", "DuckDB",
-        "HTTPServer", "SimdJSON", "Configuration", "Runtime", "Observability",
+        "HTTPServer", "SimdJSON", "Zlib", "Zstd", "Configuration", "Runtime", "Observability",
       ]),
     swiftTarget(
       "Server", in: "Service",
@@ -151,7 +151,7 @@ let package = Package(
       swiftSettings: strict),
     tests("WrapperTests", ["SQLite", "Digest", "Zstd", "Zlib", "HTTPClient"]),
     tests("PostgreSQLTests", ["PostgreSQL", "Runtime", "TestSupport"]),
-    tests("DuckDBTests", ["DuckDB", "Rendering"]),
+    tests("DuckDBTests", ["DuckDB", "Rendering", "TestSupport"]),
     tests("HTTPServerTests", ["HTTPServer"]),
     tests("FoundationTests", ["Runtime", "Observability", "Model", "Configuration"]),
     tests("EdgeTests", ["Model", "Edge", "SimdJSON", "DuckDB", "Digest"]),

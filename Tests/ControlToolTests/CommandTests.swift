@@ -9,8 +9,8 @@ struct CommandTests {
     #expect(tool.exitCode == .done)
     for code in ExitCode.allCases { #expect(tool.output.contains("  \(code.rawValue) ")) }
     for command in [
-      "ingest", "query", "tables list", "tables get", "tables create", "tables delete", "lag",
-      "health", "ready", "version",
+      "ingest", "query", "tables list", "tables get", "tables create", "tables alter",
+      "tables schemas", "tables delete", "lag", "health", "ready", "version",
     ] {
       #expect(tool.output.contains("  " + command))
       let words = command.split(separator: " ").map(String.init)
@@ -30,7 +30,7 @@ struct CommandTests {
       (["tables", "creat", "x"], "did you mean tables create?"),
       (["query"], "query takes SQL|-"), (["query", "a", "b"], "query takes SQL|-"),
       (["query", "a", "--fromat", "csv"], "did you mean --format?"),
-      (["query", "a", "--format", "xml"], "one of: table, csv, json, ndjson"),
+      (["query", "a", "--format", "xml"], "one of: table, csv, json, ndjson, arrow, parquet"),
       (["query", "a", "--min-token", "-1"], "--min-token takes a whole number"),
       (["query", "a", "--min-token", "1", "--snapshot", "2"], "exclude each other"),
       (["query", "a", "--quiet=yes"], "takes no value"),

@@ -143,16 +143,23 @@ import Testing
   @Test func aFileOfWhichMoreThanAFifthIsDeletedIsRewritten() {
     let planner = MergePlanner(fanIn: 4, mergedFileBytes: 1 << 20)
     for isKeyed in [false, true] {
-      let fifth = [file(1, row: 0, rows: 100_000, deleted: 20_000)]
+      let fifth = [file(1, row: 0, rows: 10_000_000, deleted: 2_000_000)]
       #expect(planner.next(fifth, isKeyed: isKeyed) == nil)
       let more = [
-        file(1, row: 0, rows: 100_000, deleted: 20_001),
-        file(2, row: 100_000, rows: 10, deleted: 9),
+        file(1, row: 0, rows: 10_000_000, deleted: 2_000_001),
+        file(2, row: 10_000_000, rows: 10, deleted: 9),
       ]
       let step = planner.next(more, isKeyed: isKeyed)
       // A large one by itself, whatever its size in bytes.
       #expect(step?.files.map(\.record.id) == [1] && step?.keepsHistory == false)
     }
+  }
+
+  @Test func aFileThatIsQuicklyRewrittenIsSoEarlier() {
+    let planner = MergePlanner(fanIn: 4, mergedFileBytes: 1 << 20)
+    #expect(planner.next([file(1, row: 0, rows: 100_000, deleted: 5_000)]) == nil)
+    let step = planner.next([file(1, row: 0, rows: 100_000, deleted: 5_001)])
+    #expect(step?.files.map(\.record.id) == [1] && step?.keepsHistory == false)
   }
 
   @Test func smallFilesOfWhichMuchIsDeletedAreRewrittenTogether() {
@@ -263,8 +270,8 @@ import Testing
     let amplification = Double(table.rewrittenRows) / Double(table.upserts)
     #expect(live == 50_000)
     #expect(table.mostFiles <= 110, "\(table.mostFiles) live files")
-    #expect(Double(rows) <= 1.26 * Double(live), "\(rows) rows for \(live)")
-    #expect(amplification <= 12, "each row was written \(amplification) times again")
+    #expect(Double(rows) <= 1.1 * Double(live), "\(rows) rows for \(live)")
+    #expect(amplification <= 30, "each row was written \(amplification) times again")
     Attachment.record(
       "skewed \(isSkewed): at most \(table.mostFiles) live files, amplification \(amplification)",
       named: "keyed-merge-\(isSkewed).txt")

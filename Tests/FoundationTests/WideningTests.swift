@@ -3,7 +3,9 @@ import Testing
 
 @Suite struct WideningTests {
   private static let widenings = [
-    "TINYINT": ["SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(3,0)", "DECIMAL(5,2)"],
+    "TINYINT": [
+      "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(3,0)", "DECIMAL(5,2)",
+    ],
     "SMALLINT": ["INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(5,0)", "DECIMAL(38,2)"],
     "INTEGER": ["BIGINT", "DOUBLE", "DECIMAL(10,0)", "DECIMAL(12,2)"],
     "BIGINT": ["DECIMAL(19,0)", "DECIMAL(38,19)"],
@@ -16,7 +18,9 @@ import Testing
   ]
 
   private static let refused = [
-    "TINYINT": ["TINYINT", "UTINYINT", "UBIGINT", "DECIMAL(2,0)", "DECIMAL(4,2)", "TEXT", "BOOLEAN"],
+    "TINYINT": [
+      "TINYINT", "UTINYINT", "UBIGINT", "DECIMAL(2,0)", "DECIMAL(4,2)", "TEXT", "BOOLEAN",
+    ],
     "SMALLINT": ["TINYINT", "USMALLINT", "DECIMAL(4,0)"],
     "INTEGER": ["SMALLINT", "FLOAT", "UBIGINT", "DECIMAL(9,0)", "TEXT"],
     "BIGINT": ["INTEGER", "DOUBLE", "UBIGINT", "DECIMAL(18,0)", "TEXT"],

@@ -15,6 +15,23 @@ Reads one request from standard input and writes one answer to standard output, 
               "extra": TEXT | null, "times": N}}
       commits the rows N times as any other user of the extension does, with any text beside the
       commit, trying again when another writer was first. Answers with how often that was.
+
+  {"writeKeyed": {"path": FILE, "rows": [[id, note, token, row_id | null], ...]}}
+      writes a file of a keyed table, with the tokens that no column of the lake names and, when
+      they are given, the row ids; answers as `write` does.
+
+  {"writeDeletes": {"path": FILE, "dataPath": FILE, "positions": [N, ...]}}
+      writes a delete file; answers with its sizes.
+
+  {"readFiles": {"dataPath": FILE, "deletePath": FILE | null}}
+      answers with the rows [id, note] of a data file and the positions of a delete file.
+
+  {"changes": {"catalog": CATALOG, "table": "schema.table", "ranges": [[first, last], ...]}}
+      answers with the change feed of each range: [snapshot, row_id, kind, id, note], ...
+
+  {"execute": {"catalog": CATALOG, "statements": [SQL, ...]}}
+      runs statements as any other user of the extension does, each tried again while another
+      writer is first; the lake is attached as `lake`. Answers with how often that was.
 """
 
 import glob
@@ -65,6 +82,22 @@ def insert(request):
     return {"failures": failures}
 
 
+def statistics_of(columns, count):
+    statistics = []
+    for name, values in columns.items():
+        column = {'"id"': 1, '"note"': 2}.get(name)
+        if column is not None:
+            statistics.append({
+                "columnID": column,
+                "byteCount": int(values["column_size_bytes"]),
+                "valueCount": count - int(values.get("null_count", 0)),
+                "nullCount": int(values.get("null_count", 0)),
+                "minimum": values.get("min"),
+                "maximum": values.get("max"),
+            })
+    return statistics
+
+
 def write(request):
     connection = duckdb.connect()
     history = request.get("history")
@@ -85,24 +118,93 @@ def write(request):
         f"COPY (SELECT {columns} FROM rows) TO '{request['path']}'"
         f" (FORMAT parquet, FIELD_IDS {{{ids}}}, RETURN_STATS)"
     ).fetchone()
-    statistics = []
-    for name, values in answer[4].items():
-        column = {'"id"': 1, '"note"': 2}.get(name)
-        if column is not None:
-            statistics.append({
-                "columnID": column,
-                "byteCount": int(values["column_size_bytes"]),
-                "valueCount": len(rows) - int(values.get("null_count", 0)),
-                "nullCount": int(values.get("null_count", 0)),
-                "minimum": values.get("min"),
-                "maximum": values.get("max"),
-            })
     return {
         "recordCount": answer[1],
         "byteCount": answer[2],
         "footerByteCount": answer[3],
-        "statistics": statistics,
+        "statistics": statistics_of(answer[4], len(rows)),
     }
+
+
+def write_keyed(request):
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE rows(id BIGINT, note VARCHAR, token BIGINT, row BIGINT)")
+    connection.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", request["rows"])
+    columns = "id, note, token AS _duckmesh_token"
+    ids = "id: 1, note: 2, _duckmesh_token: 2147482647"
+    if request["rows"][0][3] is not None:
+        columns += ", row AS _ducklake_internal_row_id"
+        ids += ", _ducklake_internal_row_id: 2147483540"
+    os.makedirs(os.path.dirname(request["path"]), exist_ok=True)
+    answer = connection.execute(
+        f"COPY (SELECT {columns} FROM rows) TO '{request['path']}'"
+        f" (FORMAT parquet, FIELD_IDS {{{ids}}}, RETURN_STATS)"
+    ).fetchone()
+    return {
+        "recordCount": answer[1],
+        "byteCount": answer[2],
+        "footerByteCount": answer[3],
+        "statistics": statistics_of(answer[4], answer[1]),
+    }
+
+
+def write_deletes(request):
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE deletes(file_path VARCHAR, pos BIGINT)")
+    connection.executemany(
+        "INSERT INTO deletes VALUES (?, ?)",
+        [[request["dataPath"], position] for position in request["positions"]],
+    )
+    answer = connection.execute(
+        f"COPY (FROM deletes ORDER BY pos) TO '{request['path']}' (FORMAT parquet,"
+        " FIELD_IDS {file_path: 2147483646, pos: 2147483645}, RETURN_STATS)"
+    ).fetchone()
+    return {
+        "recordCount": answer[1],
+        "byteCount": answer[2],
+        "footerByteCount": answer[3],
+        "statistics": [],
+    }
+
+
+def read_files(request):
+    connection = duckdb.connect()
+    rows = connection.execute(
+        f"SELECT id, note FROM read_parquet('{request['dataPath']}') ORDER BY file_row_number"
+    ).fetchall()
+    positions = []
+    if request.get("deletePath"):
+        positions = connection.execute(
+            f"SELECT pos FROM read_parquet('{request['deletePath']}')"
+        ).fetchall()
+    return {"rows": rows, "positions": [position for (position,) in positions]}
+
+
+def changes(request):
+    connection = attach(request["catalog"], "(READ_ONLY)")
+    schema, name = request["table"].split(".")
+    return {
+        "ranges": [
+            connection.execute(
+                "SELECT snapshot_id, rowid, change_type, id, note FROM"
+                f" ducklake_table_changes('lake', '{schema}', '{name}', {first}, {last})"
+            ).fetchall()
+            for first, last in request["ranges"]
+        ]
+    }
+
+
+def execute(request):
+    connection = attach(request["catalog"])
+    failures = 0
+    for statement in request["statements"]:
+        while True:
+            try:
+                connection.execute(statement)
+                break
+            except duckdb.TransactionException:
+                failures += 1
+    return {"failures": failures}
 
 
 def read(request):
@@ -143,4 +245,14 @@ def read(request):
 if __name__ == "__main__":
     command = json.load(sys.stdin)
     (name,) = command
-    json.dump({"write": write, "read": read, "insert": insert}[name](command[name]), sys.stdout)
+    functions = {
+        "write": write,
+        "read": read,
+        "insert": insert,
+        "writeKeyed": write_keyed,
+        "writeDeletes": write_deletes,
+        "readFiles": read_files,
+        "changes": changes,
+        "execute": execute,
+    }
+    json.dump(functions[name](command[name]), sys.stdout)

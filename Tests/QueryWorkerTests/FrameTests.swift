@@ -47,7 +47,11 @@ import WorkerProtocol
           relations: [RelationDefinition(name: "a", select: "SELECT 1", setup: ["x"])],
           listing: [
             ListedTable(
-              name: "a", columns: [RelationColumn(name: "b", type: "BIGINT")], comment: "c")
+              name: "a",
+              columns: [
+                ListedColumn(
+                  name: "b", type: "BIGINT", isNullable: false, defaultText: "1", comment: "d")
+              ], comment: "c")
           ])))
     try check(AnswerHead(columns: ["a"], types: ["BIGINT"]))
     try check(AnswerEnd(rowCount: 1, truncated: true, durationMicroseconds: 2))

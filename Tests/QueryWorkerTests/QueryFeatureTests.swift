@@ -1,3 +1,4 @@
+import DuckDB
 import Testing
 import WorkerPool
 import WorkerProtocol
@@ -8,11 +9,11 @@ import WorkerProtocol
     ListedTable(
       name: "events",
       columns: [
-        RelationColumn(name: "id", type: "BIGINT"), RelationColumn(name: "name", type: "VARCHAR"),
+        ListedColumn(name: "id", type: "BIGINT"), ListedColumn(name: "name", type: "VARCHAR"),
       ], comment: "what happened; it's all here"),
     ListedTable(
       name: "Orders",
-      columns: [RelationColumn(name: "total", type: "DECIMAL(18,2)")]),
+      columns: [ListedColumn(name: "total", type: "DECIMAL(18,2)")]),
   ]
 
   private static func withEvents(
@@ -49,9 +50,98 @@ import WorkerProtocol
       let both = try await text(
         "SELECT (SELECT count(*) FROM events), count(*) FROM information_schema.tables")
       #expect(both == "[100,2]")
-      let all = try await fixture.run("SHOW ALL TABLES", listing: Self.listing)
-      #expect(all.ending?.rowCount == 2)
-      #expect(!all.text.contains(fixture.lake.root))
+      let all = try await text("SHOW ALL TABLES")
+      #expect(
+        all == #"["memory","main","Orders",["total"],["DECIMAL(18,2)"],false],"#
+          + #"["memory","main","events",["id","name"],["BIGINT","VARCHAR"],false]"#)
+    }
+  }
+
+  /// Whatever way the engine's own list is named, ours answers.
+  @Test func theListOfTablesIsTheTenantsAndNothingElse() async throws {
+    try await Self.withEvents { fixture in
+      func text(_ sql: String) async throws -> String {
+        try await fixture.run(sql, listing: Self.listing).text
+      }
+      let both = #"["Orders"],["events"]"#
+      for sql in [
+        "SHOW TABLES", "show tables;", "DESCRIBE TABLES", "/* a */ SHOW -- b\n TABLES ;",
+        "FROM (SHOW TABLES)", "WITH x AS (SHOW TABLES) FROM x ORDER BY 1",
+        "SELECT table_name FROM information_schema.tables ORDER BY 1",
+        "SELECT tables.table_name FROM INFORMATION_SCHEMA.Tables ORDER BY 1",
+        "SELECT information_schema.tables.table_name FROM information_schema.tables ORDER BY 1",
+        #"SELECT t.table_name FROM "Information_Schema" /* x */ . "TABLES" AS t ORDER BY 1"#,
+        "SELECT DISTINCT table_name FROM information_schema.columns ORDER BY 1",
+        "SELECT name FROM (SHOW ALL TABLES) ORDER BY 1", "SELECT name FROM (DESCRIBE TABLES)",
+        "SELECT table_name FROM (TABLE information_schema.tables) ORDER BY 1",
+      ] {
+        #expect(try await text(sql) == both, "\(sql)")
+      }
+      #expect(
+        try await text(
+          "SELECT catalog_name = current_database(), schema_name "
+            + "FROM information_schema.schemata") == #"[true,"main"]"#)
+      #expect(
+        try await text(
+          "SELECT 'information_schema.tables', $$(SHOW TABLES)$$, "
+            + #"e'\'information_schema.tables', count(*) FROM information_schema.tables"#)
+          == #"["information_schema.tables","(SHOW TABLES)","'information_schema.tables",2]"#)
+      let plan = try await text("EXPLAIN ANALYZE FROM information_schema.columns")
+      #expect(plan.contains("information_schema") && !plan.contains("_dl_"))
+      let none = try await fixture.run("FROM information_schema.tables", tenant: 2, listing: [])
+      #expect(none.text.isEmpty && none.ending?.rowCount == 0)
+      #expect(try await fixture.run("SHOW TABLES", tenant: 2, listing: []).text.isEmpty)
+    }
+  }
+
+  @Test func columnsAreDescribedAsToolsExpect() async throws {
+    try await PoolFixture.withPool { fixture in
+      let listing = [
+        ListedTable(
+          name: "t",
+          columns: [
+            ListedColumn(
+              name: "id", type: "BIGINT", isNullable: false, comment: "it's the key"),
+            ListedColumn(name: "amount", type: "DECIMAL(18,2)", defaultText: "0.5"),
+            ListedColumn(name: "ratio", type: "DOUBLE"),
+            ListedColumn(name: "tags", type: "VARCHAR[]"),
+            ListedColumn(name: "at", type: "TIMESTAMP WITH TIME ZONE"),
+          ])
+      ]
+      let answer = try await fixture.run(
+        "SELECT column_name, ordinal_position, column_default, is_nullable, data_type, "
+          + "numeric_precision, numeric_precision_radix, numeric_scale, column_comment "
+          + "FROM information_schema.columns ORDER BY ordinal_position", listing: listing)
+      #expect(
+        answer.text == #"["id",1,null,"NO","BIGINT",64,2,0,"it's the key"],"#
+          + #"["amount",2,"0.5","YES","DECIMAL(18,2)",18,10,2,null],"#
+          + #"["ratio",3,null,"YES","DOUBLE",53,2,null,null],"#
+          + #"["tags",4,null,"YES","VARCHAR[]",null,null,null,null],"#
+          + #"["at",5,null,"YES","TIMESTAMP WITH TIME ZONE",null,null,null,null]"#)
+      // Names and types are those of the engine's own views.
+      let own = try await Blocking.run {
+        let connection = try DuckDBInstance().connect()
+        return try ["tables", "columns", "schemata"].map { view in
+          try connection.query("DESCRIBE information_schema.\(view)").rows.map {
+            "\($0[0].string ?? "") \($0[1].string ?? "")"
+          }
+        }
+      }
+      for (view, columns) in zip(["tables", "columns", "schemata"], own) {
+        let answer = try await fixture.run("FROM information_schema.\(view)", listing: listing)
+        #expect(zip(answer.columns, answer.types).map { "\($0) \($1)" } == columns, "\(view)")
+      }
+    }
+  }
+
+  @Test func aListOfManyTablesIsShownWhole() async throws {
+    try await PoolFixture.withPool { fixture in
+      let columns = (0..<50).map { ListedColumn(name: "c\($0)", type: "BIGINT") }
+      let listing = (0..<1_000).map { ListedTable(name: "t\($0)", columns: columns) }
+      let answer = try await fixture.run(
+        "SELECT count(*), count(DISTINCT table_name) FROM information_schema.columns",
+        listing: listing)
+      #expect(answer.text == "[50000,1000]")
     }
   }
 

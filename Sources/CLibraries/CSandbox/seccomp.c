@@ -23,14 +23,15 @@
 enum { CLONE3 = 435, FACCESSAT2 = 439 };
 
 // What DuckDB and the Swift runtime call after start: files inside what Landlock allows, memory,
-// threads, time, and the one socket that is open already. No new sockets, processes or identities.
+// threads, time, pipes within the process, and the one socket that is open already. No new sockets,
+// processes or identities.
 static const int allowed[] = {
   // files
   __NR_openat, __NR_close, __NR_read, __NR_write, __NR_pread64, __NR_pwrite64, __NR_readv,
   __NR_writev, __NR_preadv, __NR_pwritev, __NR_lseek, __NR_fstat, __NR_newfstatat, __NR_statx,
   __NR_statfs, __NR_fstatfs, __NR_faccessat, FACCESSAT2, __NR_readlinkat, __NR_getdents64,
   __NR_getcwd, __NR_mkdirat, __NR_unlinkat, __NR_ftruncate, __NR_fallocate, __NR_fadvise64,
-  __NR_fsync, __NR_fdatasync, __NR_flock, __NR_fcntl, __NR_dup,
+  __NR_fsync, __NR_fdatasync, __NR_flock, __NR_fcntl, __NR_dup, __NR_pipe2,
   // memory
   __NR_mmap, __NR_munmap, __NR_mremap, __NR_mprotect, __NR_madvise, __NR_brk, __NR_membarrier,
   // threads and signals
@@ -45,7 +46,7 @@ static const int allowed[] = {
   __NR_sendto, __NR_recvfrom, __NR_ppoll,
 #if defined(__x86_64__)
   __NR_open, __NR_stat, __NR_lstat, __NR_access, __NR_readlink, __NR_unlink, __NR_mkdir,
-  __NR_rmdir, __NR_poll, __NR_getdents, __NR_time, __NR_arch_prctl,
+  __NR_rmdir, __NR_pipe, __NR_poll, __NR_getdents, __NR_time, __NR_arch_prctl,
 #endif
 };
 

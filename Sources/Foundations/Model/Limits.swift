@@ -112,6 +112,7 @@ package struct Limits: Sendable, Equatable {
     package var keepAllSeconds = 3_600
     package var keepMinutelySeconds = 86_400
     package var keepHourlySeconds = 30 * 86_400
+    package var pinsPerTenant = 100
 
     package init() {}
   }

@@ -3,9 +3,9 @@ extension ScalarType {
   ///
   /// Each pair that holds was tried with the DuckLake extension and with our own reader on files of
   /// the narrow type: every value is read as the same value, comparisons prune no file wrongly, and
-  /// it stays so after the extension has merged the files (`docs/decisions/0014-schemas.md` has the
-  /// list). FLOAT to DOUBLE is not among them: the catalog's bounds of a FLOAT are its shortest
-  /// decimal text, which as a DOUBLE is another number.
+  /// it stays so after the extension has merged the files (decision record 0015 has the list).
+  /// FLOAT to DOUBLE is not among them: the catalog's bounds of a FLOAT are its shortest decimal
+  /// text, which as a DOUBLE is another number.
   package func widens(to wider: ScalarType) -> Bool {
     if case .decimal(let precision, let scale) = self {
       guard case .decimal(let widerPrecision, let widerScale) = wider, self != wider else {

@@ -113,6 +113,7 @@ package struct DuckMeshMetrics: Sendable {
     package let snapshotsPublished: Counter
     package let leaseLosses: Counter
     package let deadLetters: MetricFamily<Counter>
+    package let replays: MetricFamily<Counter>
     package let environmentFailures: MetricFamily<Counter>
     package let rowsRemoved: Counter
     package let deleteFilesWritten: Counter
@@ -139,6 +140,9 @@ package struct DuckMeshMetrics: Sendable {
       deadLetters = registry.counters(
         "duckmesh_dead_letters_total", labels: ["reason"],
         help: "Records put into the dead letters, by reason.")
+      replays = registry.counters(
+        "duckmesh_dead_letter_replays_total", labels: ["outcome"],
+        help: "Dead letters that were tried again, by what became of them.")
       environmentFailures = registry.counters(
         "duckmesh_environment_failures_total", labels: ["component"],
         help: "Attempts that failed for lack of disk, memory, catalog or object store.")

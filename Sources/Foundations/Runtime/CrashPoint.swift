@@ -14,6 +14,8 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   /// Events are durable in the bus; no client has been told.
   case afterPublish = "after-publish"
   case afterClaim = "after-claim"
+  /// A tenant is leased for the sake of its dead letters.
+  case afterReplayClaim = "after-replay-claim"
   /// Files are in staging.
   case afterMaterialize = "after-materialize"
   /// Files are durable in the lake; no commit names them.

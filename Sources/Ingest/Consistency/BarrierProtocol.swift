@@ -68,8 +68,12 @@ package struct BarrierProtocol: Sendable {
     watermark >= token ? reached() : .fail(.notReached)
   }
 
-  package func readDeadLetter(isOne: Bool) -> Action {
-    isOne ? .fail(.deadLettered) : .answer
+  /// - Parameters:
+  ///   - isOne: whether the event is a dead letter, or was one that was discarded.
+  ///   - isShown: false for a dead letter that was replayed after the snapshot that was read last.
+  package func readDeadLetter(isOne: Bool, isShown: Bool = true) -> Action {
+    if isOne { return .fail(.deadLettered) }
+    return isShown ? .answer : .readLatestSnapshot
   }
 
   private func reached() -> Action { allowsDeadLetters ? .answer : .readDeadLetter }

@@ -36,28 +36,33 @@ package struct LedgerCounts: Sendable, Equatable {
   package var superseded: Int64
   package var noOperation: Int64
   package var deadLettered: Int64
+  /// Dead letters of earlier commits that became one of the first four in this one: each is counted
+  /// there again, under the token that was passed long ago.
+  package var replayed: Int64
 
   package init(
     inserted: Int64 = 0, deleted: Int64 = 0, superseded: Int64 = 0, noOperation: Int64 = 0,
-    deadLettered: Int64 = 0
+    deadLettered: Int64 = 0, replayed: Int64 = 0
   ) {
     self.inserted = inserted
     self.deleted = deleted
     self.superseded = superseded
     self.noOperation = noOperation
     self.deadLettered = deadLettered
+    self.replayed = replayed
   }
 
-  package var total: Int64 { applied + superseded + noOperation + deadLettered }
+  /// The tokens that the commit passes.
+  package var total: Int64 { applied + superseded + noOperation + deadLettered - replayed }
 
   /// Events that changed what a table shows.
   package var applied: Int64 { inserted + deleted }
 
   /// Whether any of the events of a keyed table became what it did because of what the lake held.
-  package var dependsOnKeys: Bool { inserted + deleted + noOperation > 0 }
+  package var dependsOnKeys: Bool { inserted + deleted + noOperation + replayed > 0 }
 
   package var hasNoNegative: Bool {
-    min(inserted, deleted, superseded, noOperation, deadLettered) >= 0
+    min(inserted, deleted, superseded, noOperation, deadLettered, replayed) >= 0
   }
 
   package static func + (left: Self, right: Self) -> Self {
@@ -65,7 +70,8 @@ package struct LedgerCounts: Sendable, Equatable {
       inserted: left.inserted + right.inserted, deleted: left.deleted + right.deleted,
       superseded: left.superseded + right.superseded,
       noOperation: left.noOperation + right.noOperation,
-      deadLettered: left.deadLettered + right.deadLettered)
+      deadLettered: left.deadLettered + right.deadLettered,
+      replayed: left.replayed + right.replayed)
   }
 }
 

@@ -3,9 +3,9 @@ import SimdJSON
 
 /// Proposes the columns of a table from records that are like those to come.
 ///
-/// **Invariant:** the edge takes every record of the sample under the proposed schema. A column gets
-/// the narrowest type that the edge itself finds all its values to be of, so the sample, which is
-/// anybody's text, is judged by the code that will judge the records, and no engine reads it.
+/// **Invariant:** the edge takes every record of the sample under the proposed schema. A column
+/// gets the narrowest type that the edge itself finds all its values to be of, so the sample, which
+/// is anybody's text, is judged by the code that will judge the records, and no engine reads it.
 package struct SampleInference {
   package static let maxRecords = 10_000
 

@@ -26,6 +26,8 @@ package enum CommitError: Error, Equatable, Sendable {
   case tablesChanged([TableID])
   /// Files that the commit replaces are not live any more.
   case filesChanged
+  /// These dead letters are not as they were claimed: discarded, or asked for with another payload.
+  case lettersChanged([Int64])
   /// The commit contradicts itself: a bug of ours, never applied.
   case inconsistent(reason: String)
   /// Certainly not applied.
@@ -38,7 +40,9 @@ package enum CommitError: Error, Equatable, Sendable {
   /// Whether the commit certainly changed nothing.
   package var isCertainlyNotApplied: Bool {
     switch self {
-    case .fenced, .tablesChanged, .filesChanged, .inconsistent, .unavailable, .storageFull: true
+    case .fenced, .tablesChanged, .filesChanged, .lettersChanged, .inconsistent, .unavailable,
+      .storageFull:
+      true
     case .outcomeUnknown: false
     }
   }

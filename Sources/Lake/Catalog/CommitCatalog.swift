@@ -104,11 +104,16 @@ package struct EventCommit: Sendable {
   package let deletes: [NewDeleteFile]
   package let ledger: [NewLedgerRow]
   package let deadLetters: [NewDeadLetter]
+  /// What became of dead letters of earlier commits.
+  package let replays: [LetterReplay]
+  /// Keys that the commit's events deleted, where a dead letter may want to bring one back.
+  package let tombstones: [KeyTombstone]
 
   package init(
     id: CommitID, owner: OwnerID, fences: [TenantFence],
     tables: [CommittedTable], files: [NewDataFile], deletes: [NewDeleteFile] = [],
-    ledger: [NewLedgerRow], deadLetters: [NewDeadLetter]
+    ledger: [NewLedgerRow], deadLetters: [NewDeadLetter], replays: [LetterReplay] = [],
+    tombstones: [KeyTombstone] = []
   ) {
     self.id = id
     self.owner = owner
@@ -118,6 +123,8 @@ package struct EventCommit: Sendable {
     self.deletes = deletes
     self.ledger = ledger
     self.deadLetters = deadLetters
+    self.replays = replays
+    self.tombstones = tombstones
   }
 }
 

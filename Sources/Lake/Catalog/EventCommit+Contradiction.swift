@@ -20,6 +20,7 @@ extension EventCommit {
     guard ledger.allSatisfy({ $0.counts.hasNoNegative }) else { return "a negative count" }
     return fileContradiction(rowOfTable) ?? deleteContradiction(rowOfTable)
       ?? deadLetterContradiction(rowOfTable, fenceOfTenant: fenceOfTenant)
+      ?? replayContradiction(rowOfTable, fenceOfTenant: fenceOfTenant)
   }
 
   private func fileContradiction(_ rowOfTable: [TableID: NewLedgerRow]) -> String? {
@@ -83,6 +84,37 @@ extension EventCommit {
     for row in ledger where row.counts.deadLettered != letters[row.table, default: 0] {
       return "\(row.counts.deadLettered) dead letters in a table's ledger,"
         + " \(letters[row.table, default: 0]) given"
+    }
+    return nil
+  }
+
+  /// Each letter is passed already, is there once, and what became of it is in its table's counts.
+  private func replayContradiction(
+    _ rowOfTable: [TableID: NewLedgerRow], fenceOfTenant: [TenantID: TenantFence]
+  ) -> String? {
+    guard Set(replays.map(\.letter)).count == replays.count else { return "a letter twice" }
+    var became: [TableID: LedgerCounts] = [:]
+    for replay in replays {
+      guard let fence = fenceOfTenant[replay.tenant], replay.token <= fence.from,
+        rowOfTable[replay.table]?.tenant == replay.tenant
+      else { return "a replay of a letter that is not passed or not accounted for" }
+      guard replay.settlement != nil else { continue }
+      became[replay.table, default: .init()] =
+        became[replay.table, default: .init()] + replay.counts
+    }
+    for row in ledger {
+      let replayed = became[row.table] ?? LedgerCounts()
+      guard row.counts.replayed == replayed.replayed else {
+        return "\(row.counts.replayed) letters replayed in a table's ledger,"
+          + " \(replayed.replayed) given"
+      }
+      guard replayed.inserted <= row.counts.applied, replayed.superseded <= row.counts.superseded,
+        replayed.noOperation <= row.counts.noOperation
+      else { return "letters replayed that are not among a table's events" }
+    }
+    let searched = Set(tables.filter { $0.liveFiles != nil }.map(\.table))
+    guard tombstones.allSatisfy({ searched.contains($0.table) }) else {
+      return "a deleted key of a table that was not searched"
     }
     return nil
   }

@@ -16,7 +16,8 @@ package enum LakeSignal: Sendable, Equatable {
 
   /// One commit moved these watermarks.
   case committed([CommittedTenant])
-  /// Somebody waits until the tenant's event with this token is visible.
+  /// Somebody waits until the tenant's event with this token is visible, or with no token at all,
+  /// until its dead letters are replayed.
   case demanded(tenant: TenantID, token: VisibilityToken)
   /// Tables of the tenant were made, changed or dropped.
   case tablesChanged(tenant: TenantID)

@@ -59,7 +59,8 @@ package struct LeaseEpochs: Sendable, Equatable {
 /// How the identity of the ledger stands for one tenant.
 ///
 /// acknowledged = applied + superseded + no-op + dead-lettered + discarded + pending, where applied
-/// are the events whose rows were inserted and those that deleted a row.
+/// are the events whose rows were inserted and those that deleted a row, and dead-lettered those
+/// that are open.
 package struct TenantAccount: Sendable, Equatable {
   package let tenant: TenantID
   package let tenantName: String

@@ -18,7 +18,8 @@ package enum RemovedRows {
 
   /// What of one table's delete files contradicts the lake or the ledger; nil for sound ones.
   ///
-  /// - Parameter targets: the live data files by their ids; those of the delete files are among them.
+  /// - Parameter targets: the live data files by their ids; those of the delete files are among
+  ///   them.
   package static func contradiction(
     _ deletes: [NewDeleteFile], over targets: [Int64: Target], ledger: Int64
   ) -> String? {

@@ -10,16 +10,22 @@ package struct SnapshotRecord: Sendable, Equatable {
   package let watermark: VisibilityToken
   /// The tenant's snapshot before this one.
   package let parent: SnapshotID?
+  /// The tenant's pin on it, while that has not ended.
+  package let pin: SnapshotPin?
+  /// The snapshot whose content this one has put back.
+  package let restoredFrom: SnapshotID?
 
   package init(
     id: SnapshotID, time: Timestamp, createdBy: String, watermark: VisibilityToken,
-    parent: SnapshotID?
+    parent: SnapshotID?, pin: SnapshotPin? = nil, restoredFrom: SnapshotID? = nil
   ) {
     self.id = id
     self.time = time
     self.createdBy = createdBy
     self.watermark = watermark
     self.parent = parent
+    self.pin = pin
+    self.restoredFrom = restoredFrom
   }
 }
 
@@ -154,12 +160,17 @@ package struct DeadLetterRecord: Sendable, Equatable {
   package let message: String
   package let idempotencyKey: [UInt8]
   package let payload: [UInt8]
+  /// The schema that the event was written under.
+  package let schemaVersion: Int64
+  package let operation: UInt8
+  /// Whether it waits to be replayed.
+  package let isWanted: Bool
   package let createdAt: Timestamp
 
   package init(
     id: Int64, tenant: TenantID, table: TableID, tableName: String, token: VisibilityToken,
     reason: String, message: String, idempotencyKey: [UInt8], payload: [UInt8],
-    createdAt: Timestamp
+    schemaVersion: Int64, operation: UInt8, isWanted: Bool, createdAt: Timestamp
   ) {
     self.id = id
     self.tenant = tenant
@@ -170,6 +181,9 @@ package struct DeadLetterRecord: Sendable, Equatable {
     self.message = message
     self.idempotencyKey = idempotencyKey
     self.payload = payload
+    self.schemaVersion = schemaVersion
+    self.operation = operation
+    self.isWanted = isWanted
     self.createdAt = createdAt
   }
 }
@@ -224,13 +238,13 @@ package protocol SnapshotCatalog: Sendable {
     tenant: TenantID, names: [String]?, at snapshot: SnapshotID
   ) async throws(CatalogError) -> [TableManifest]
 
+  /// What other programs have noted on the tenant's tables and their columns, as DuckLake keeps it.
+  func comments(
+    tenant: TenantID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> LakeComments
+
   func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress
 
-  /// Dead letters that are kept.
+  /// Dead letters that are open.
   func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64
-
-  /// Dead letters after `id` in the order in which they came, optionally of given tokens only.
-  func deadLetters(
-    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
-  ) async throws(CatalogError) -> [DeadLetterRecord]
 }

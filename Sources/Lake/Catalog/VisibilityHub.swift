@@ -73,6 +73,11 @@ package final class VisibilityHub: Sendable {
     for (waiter, watermark) in released { waiter.decide(.visible(watermark)) }
   }
 
+  /// Tells whoever commits that dead letters of a tenant are asked for: a demand for no token.
+  package func demandReplays(of tenant: TenantID) {
+    for handler in state.withLock({ $0.demandHandlers }) { handler(tenant, .none) }
+  }
+
   /// Waits until a snapshot holds the tenant's event with `token`.
   package func wait(
     tenant: TenantID, token: VisibilityToken, timeoutMs: Int

@@ -19,6 +19,11 @@ struct TableBatch: Sendable {
   let epoch: LeaseEpoch
   let table: TableID
   var events: [PlannedEvent] = []
+  /// The dead letters that the events come from, by token; empty for events of the bus.
+  var letters: [VisibilityToken: ClaimedLetter] = [:]
+
+  /// Whether the events are dead letters of earlier commits, whose turn is long over.
+  var isReplay: Bool { !letters.isEmpty }
 }
 
 /// What a set of claims asks for, by table.
@@ -33,6 +38,26 @@ struct BatchPlan: Sendable {
   enum Failure: Error, Equatable {
     /// A segment does not hold what its row says; nothing is dropped, the tenant waits.
     case damagedSegment(tenant: TenantID, firstToken: VisibilityToken)
+  }
+
+  /// What a claim of dead letters asks for.
+  init(replaying claim: ReplayClaim) {
+    claims = []
+    var tables: [TableID: TableBatch] = [:]
+    for letter in claim.letters {
+      var batch =
+        tables[letter.table]
+        ?? TableBatch(tenant: claim.fence.tenant, epoch: claim.fence.epoch, table: letter.table)
+      batch.events.append(
+        PlannedEvent(
+          token: letter.token, schemaVersion: letter.schemaVersion,
+          record: EventRecord(
+            operation: IngestOperation(rawValue: letter.operation) ?? .insert,
+            idempotencyKey: letter.idempotencyKey, payload: letter.payload)))
+      batch.letters[letter.token] = letter
+      tables[letter.table] = batch
+    }
+    batches = tables.values.sorted { $0.table < $1.table }
   }
 
   init(claims: [TenantClaim]) throws(Failure) {

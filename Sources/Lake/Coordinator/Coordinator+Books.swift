@@ -15,6 +15,7 @@ extension Coordinator {
       let now = clock.now
       if now >= nextBacklog {
         await readBacklog()
+        await readReplays()
         nextBacklog = now.advanced(byMs: options.backlogIntervalMs)
       }
       if now >= nextAcknowledge {

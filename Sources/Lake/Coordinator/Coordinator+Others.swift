@@ -8,6 +8,8 @@ extension Coordinator {
   /// Somebody in some process waits for a token that was issued, perhaps by another process: so
   /// there is something to claim even if nobody has told us of its publishing.
   package func demanded(tenant: TenantID, token: VisibilityToken) {
+    // No token at all: dead letters are what is asked for.
+    guard token > .none else { return replaysWanted(tenant: tenant) }
     if let visible = hub.watermark(of: tenant)?.token, visible >= token { return }
     let now = instant
     state.withLock { state in

@@ -108,7 +108,10 @@ extension Coordinator {
 
   /// A failure of the environment dead-letters nothing: the tenants wait and are tried again, for
   /// as long as it takes.
-  func backOff(_ tenants: [TenantID], _ failure: EnvironmentFailure) {
+  ///
+  /// - Returns: how long, in milliseconds.
+  @discardableResult
+  func backOff(_ tenants: [TenantID], _ failure: EnvironmentFailure) -> Int {
     metrics.coordinator.environmentFailures.with(failure.component).increment()
     let now = instant
     let delayMs: Int = state.withLock { state in
@@ -127,6 +130,7 @@ extension Coordinator {
         .serviceName: LogValue(failure.component), .tenantCount: LogValue(tenants.count),
         .delayMs: LogValue(delayMs), .detail: LogValue("\(failure)"),
       ])
+    return delayMs
   }
 
   /// Events of a tenant that are on their way into a snapshot.

@@ -62,7 +62,8 @@ package final class Coordinator: Service {
   let look = Notifier()
   let wall: any WallClock
   let state: Lock<CoordinatorState>
-  private let flight: Flight
+  let flight: Flight
+  let catalog: any Catalog
   private let flightLimit: Int
 
   /// - Parameter crashGuard: nil where a crash of the process is nobody's concern.
@@ -75,6 +76,7 @@ package final class Coordinator: Service {
   ) {
     self.bus = bus
     self.membership = membership
+    self.catalog = catalog
     self.wall = wall
     self.hub = hub
     self.options = options
@@ -92,6 +94,7 @@ package final class Coordinator: Service {
       logger: logger, owner: owner, crashGuard: crashGuard)
     hub.onDemand { [weak self] tenant, token in
       guard let self else { return }
+      guard token > .none else { return replaysWanted(tenant: tenant) }
       state.withLock { $0.schedule.demanded(tenant: tenant, token: token) }
       wakeUp.notify()
     }
@@ -123,8 +126,11 @@ package final class Coordinator: Service {
       group.addTask { [self] in await keepBooks(until: shutdown) }
       while !Task.isCancelled {
         let isStopping = shutdown.isRequested
+        while let tenant = takeReplay(isStopping: isStopping) {
+          group.addTask { [self] in await fly([tenant]) { [self] in await replay(tenant) } }
+        }
         while let tenants = takeDue(isStopping: isStopping) {
-          group.addTask { [self] in await fly(tenants) }
+          group.addTask { [self] in await fly(tenants) { [self] in await attempt(tenants) } }
         }
         // At the end everything pending is committed, unless that fails: it is safe in the bus.
         if isStopping, state.withLock({ $0.flights.isEmpty }) { break }
@@ -141,7 +147,10 @@ package final class Coordinator: Service {
     guard !isStopping else { return .distantFuture }
     let now = instant
     let due = state.withLock {
-      $0.nextDue(now: now, options: options, limit: flightLimit)
+      [
+        $0.nextDue(now: now, options: options, limit: flightLimit),
+        $0.nextReplay(limit: flightLimit),
+      ].compactMap { $0 }.min()
     }
     return due.map { MonotonicInstant(nanoseconds: $0.microseconds * 1_000) } ?? .distantFuture
   }
@@ -159,8 +168,15 @@ package final class Coordinator: Service {
     }
   }
 
-  private func fly(_ tenants: [TenantID]) async {
-    await attempt(tenants)
+  private func takeReplay(isStopping: Bool) -> TenantID? {
+    let now = instant
+    return state.withLock {
+      $0.takeOffReplay(now: now, isStopping: isStopping, options: options, limit: flightLimit)
+    }
+  }
+
+  private func fly(_ tenants: [TenantID], _ body: () async -> Void) async {
+    await body()
     state.withLock { $0.land(tenants) }
     wakeUp.notify()
   }
@@ -171,7 +187,8 @@ package final class Coordinator: Service {
     do {
       claims = try await claim(tenants)
     } catch {
-      return backOff(tenants, error)
+      backOff(tenants, error)
+      return
     }
     var committed: [TenantID] = []
     do {

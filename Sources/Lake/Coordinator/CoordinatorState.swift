@@ -20,6 +20,12 @@ struct CoordinatorState {
   var share: ClaimShare
   var unacknowledged: [TenantID: VisibilityToken] = [:]
   var failures: [TenantID: Failure] = [:]
+  /// Tenants with dead letters to replay, and from when on that may be tried.
+  var replays: [TenantID: Timestamp] = [:]
+  /// Those whose last flight was of dead letters: their events are next.
+  private(set) var replayedLast: Set<TenantID> = []
+  /// Those that fly for their dead letters.
+  private(set) var replaying: Set<TenantID> = []
 
   /// Tenants whose events have crashed the process too often.
   var suspects: Set<TenantID>
@@ -91,6 +97,7 @@ struct CoordinatorState {
       }
     }
     for tenant in members { inFlight[tenant] = schedule.head(of: tenant) }
+    replayedLast.subtract(members)
     flights[first] = bytes > options.largeFlightBytes
     return members
   }
@@ -99,8 +106,17 @@ struct CoordinatorState {
     failures[tenant] != nil || suspects.contains(tenant)
   }
 
+  /// Takes a tenant off for its dead letters.
+  mutating func flyReplay(_ tenant: TenantID) {
+    inFlight[tenant] = VisibilityToken.none
+    flights[tenant] = false
+    replayedLast.insert(tenant)
+    replaying.insert(tenant)
+  }
+
   mutating func land(_ tenants: [TenantID]) {
     for tenant in tenants { inFlight[tenant] = nil }
+    replaying.subtract(tenants)
     if let first = tenants.first { flights[first] = nil }
   }
 

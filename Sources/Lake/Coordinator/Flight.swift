@@ -40,9 +40,21 @@ struct Flight: Sendable {
     CrashPoint.afterClaim.reached()
     metrics.coordinator.claimBatchSize.observe(
       plan.batches.reduce(0) { $0 + $1.events.count })
+    return try await carry(plan, fences: claims.map(\.fence), suspects: suspects)
+  }
+
+  /// Carries dead letters that are asked for again into a snapshot, as `run` does with events.
+  func replay(_ claim: ReplayClaim) async throws(EnvironmentFailure) -> Result {
+    CrashPoint.afterReplayClaim.reached()
+    return try await carry(BatchPlan(replaying: claim), fences: [claim.fence], suspects: [])
+  }
+
+  private func carry(
+    _ plan: BatchPlan, fences: [TenantFence], suspects: Set<TenantID>
+  ) async throws(EnvironmentFailure) -> Result {
     var work = FlightWork(plan: plan, suspects: suspects)
     var flight = FlightProtocol(
-      fences: claims.map(\.fence),
+      fences: fences,
       parts: plan.batches.map { .init(tenant: $0.tenant, table: $0.table) })
     var action = flight.begin()
     while true {
@@ -111,8 +123,10 @@ struct Flight: Sendable {
       let path = store.stagingPath()
       work.files.willStage([path])
       let table = byID[batch.table]
-      let lookup = try await lookup(in: table)
-      let probe = work.suspects.contains(batch.tenant) ? crashGuard?.probe : nil
+      let lookup = try await lookup(for: batch, in: table)
+      // A letter may be one because it crashes the engine; it is tried where that does no harm.
+      let isSuspect = batch.isReplay || work.suspects.contains(batch.tenant)
+      let probe = isSuspect ? crashGuard?.probe : nil
       let upgrades = try await upgrades(of: batch, to: table)
       let materialized = try await materializers.run {
         (materializer) throws(EnvironmentFailure) in
@@ -128,15 +142,20 @@ struct Flight: Sendable {
   }
 
   /// The live files of a keyed table; none of any other.
-  private func lookup(in table: TableRecord?) async throws(EnvironmentFailure) -> KeyLookup {
+  private func lookup(
+    for batch: TableBatch, in table: TableRecord?
+  ) async throws(EnvironmentFailure) -> KeyLookup {
     guard let table, table.definition.isKeyed, !table.isDropped else { return .nowhere }
     let key = table.primaryKeyColumnIDs
+    var lookup: KeyLookup
     do {
       let files = try await catalog.lookupFiles(of: table.id, columns: key)
-      return KeyLookup(files, key: key, localPath: store.localPath(of:))
+      lookup = KeyLookup(files, key: key, localPath: store.localPath(of:))
     } catch {
       throw .catalog("\(error)")
     }
+    try await prepare(&lookup, for: batch, in: table)
+    return lookup
   }
 
   /// How events of older schema versions come to the version that is written.
@@ -199,6 +218,8 @@ struct Flight: Sendable {
         work.failure = .catalog("\(error)")
         metrics.coordinator.tableConflicts.increment(by: changed.count)
         return .tablesChanged(changed)
+      // Claimed anew, they are as they are now.
+      case .lettersChanged: return .fenced(commit.fences.map(\.tenant))
       case .outcomeUnknown: return .outcomeUnknown
       case .filesChanged, .inconsistent: work.failure = .catalog("\(error)")
       case .unavailable(let reason): work.failure = .catalog(reason)
@@ -219,7 +240,8 @@ struct Flight: Sendable {
           tenant: $0.batch.tenant, table: $0.batch.table, counts: $0.counts,
           removedRows: $0.written.outcome.removedRows)
       },
-      deadLetters: tables.flatMap(\.deadLetters))
+      deadLetters: tables.flatMap(\.newDeadLetters), replays: tables.flatMap(\.replays),
+      tombstones: tables.flatMap(\.tombstones))
   }
 
   private func resolve(
@@ -242,6 +264,9 @@ struct Flight: Sendable {
     metrics.coordinator.deleteFilesWritten.increment(by: commit.deletes.count)
     for letter in commit.deadLetters {
       metrics.coordinator.deadLetters.with(letter.reason).increment()
+    }
+    for replay in commit.replays {
+      metrics.coordinator.replays.with(replay.settlement?.rawValue ?? "dead_letter").increment()
     }
     for claim in plan.claims where !lost.contains(claim.tenant) {
       for segment in claim.segments {

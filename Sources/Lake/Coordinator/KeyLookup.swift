@@ -22,6 +22,11 @@ struct KeyLookup: Sendable {
   let files: [File]
   /// What the commit holds against the live files of its own moment.
   let liveFiles: Set<LiveFile>
+  /// Whether keys that the batch deletes must be known afterwards: a dead letter may want to bring
+  /// one back.
+  var keepsDeletedKeys = false
+  /// Set for replayed dead letters: which of their keys were deleted, and by which event.
+  var deletions: [KeyTombstone]?
 
   /// No file at all: what a batch does to an empty table.
   static let nowhere = KeyLookup(files: [], liveFiles: [])

@@ -53,6 +53,29 @@ struct KeyShape: Codable, Equatable, Sendable {
     refusesExisting = definition.onExistingKey == .deadLetter
   }
 
+  /// A hash of the columns `k0`, `k1`, … as hexadecimal text; null when one of them is null.
+  ///
+  /// Two values of a column give the same hash exactly if they are equal, also after its type was
+  /// widened. The lengths keep neighbours apart.
+  var hash: String {
+    let texts = columns.enumerated().map { index, column in
+      let text = Self.text(of: "k\(index)", type: column.type)
+      return "length(\(text)) || ':' || \(text)"
+    }
+    return "sha256(\(texts.joined(separator: " || ")))"
+  }
+
+  private static func text(of name: String, type: String) -> String {
+    switch type.uppercased() {
+    // The text of an instant depends on the session's time zone.
+    case "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ": "epoch_us(\(name))::VARCHAR"
+    case let type where type.hasPrefix("DECIMAL"):
+      "rtrim(rtrim(\(name)::VARCHAR || CASE WHEN contains(\(name)::VARCHAR, '.') THEN '' "
+        + "ELSE '.' END, '0'), '.')"
+    default: "\(name)::VARCHAR"
+    }
+  }
+
   /// `k0, k1, …`, each behind a prefix such as `lake.`.
   func names(_ prefix: String = "") -> String {
     columns.indices.map { "\(prefix)k\($0)" }.joined(separator: ", ")

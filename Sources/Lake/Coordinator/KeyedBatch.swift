@@ -16,6 +16,10 @@ struct BatchOutcome: Sendable {
   var removedRows: Int64 = 0
   var deletes: [WrittenDeletes] = []
   var filesSearched = 0
+  /// Keys that the batch deleted, held by the lake or not; only where `KeyLookup` asks for them.
+  var deletedKeys: [(hash: [UInt8], token: VisibilityToken)] = []
+  /// What became of each event that was not refused, when the events are replayed dead letters.
+  var fates: [VisibilityToken: LetterReplay.Outcome] = [:]
 }
 
 /// A delete file in staging: every deleted row of one data file.
@@ -27,15 +31,18 @@ struct WrittenDeletes: Sendable {
 /// Decides, with the engine, what the loaded events of a batch do to a keyed table.
 ///
 /// Per key in token order: a key is live before an event if the batch's event before it was no
-/// delete or, for the first one, if the lake holds the key. An insert on a live key is refused where
-/// the table says so, and changes nothing. The last event that is not refused wins; the others are
-/// superseded. Whatever wins takes the lake's row of its key away.
+/// delete or, for the first one, if the lake holds the key. An insert on a live key is refused
+/// where the table says so, and changes nothing. The last event that is not refused wins; the
+/// others are superseded. Whatever wins takes the lake's row of its key away.
+///
+/// Replayed dead letters come after their turn: an event whose key has a row or a deletion with a
+/// higher token is superseded before any of that.
 ///
 /// It leaves `KeyShape.outcomeTable` for the writing of the winners' rows.
 struct KeyedBatch {
-  private let connection: DuckDBConnection
-  private let key: KeyShape
-  private let lookup: KeyLookup
+  let connection: DuckDBConnection
+  let key: KeyShape
+  let lookup: KeyLookup
 
   private static let delete = IngestOperation.delete.rawValue
   private static let insert = IngestOperation.insert.rawValue
@@ -44,6 +51,7 @@ struct KeyedBatch {
   /// position, `keyed_dead` the positions that are deleted already in the files of those.
   private static let tables = [
     KeyShape.eventTable, KeyShape.outcomeTable, "keyed_row", "keyed_dead", "keyed_doomed",
+    "keyed_tombstone",
   ]
 
   init(key: KeyShape, lookup: KeyLookup, on connection: DuckDBConnection) {
@@ -80,10 +88,16 @@ struct KeyedBatch {
       "DELETE FROM \(KeyShape.eventTable) WHERE \(anyNull) RETURNING token", limit: count)
     let searched = try findRows()
     outcome.filesSearched = searched.count
+    let late = try leaveOutLate(limit: count)
     try decide()
     outcome.counts = try counts()
+    outcome.counts.superseded += Int64(late.count)
+    if lookup.deletions != nil { outcome.fates = try fates(late: late, limit: count) }
     outcome.refused = try tokens(
       "SELECT token FROM \(KeyShape.outcomeTable) WHERE refused", limit: count)
+    if lookup.keepsDeletedKeys || !outcome.refused.isEmpty || !outcome.keyless.isEmpty {
+      outcome.deletedKeys = try deletedKeys(limit: count)
+    }
     try connection.execute(
       """
       CREATE OR REPLACE TEMP TABLE keyed_doomed AS SELECT file, pos FROM keyed_row
@@ -124,7 +138,7 @@ struct KeyedBatch {
     }
   }
 
-  private func tokens(_ sql: String, limit: Int) throws(DuckDBError) -> [VisibilityToken] {
+  func tokens(_ sql: String, limit: Int) throws(DuckDBError) -> [VisibilityToken] {
     try connection.query(sql, maximumRows: limit).rows.compactMap { row in
       row[0].int64.map(VisibilityToken.init)
     }
@@ -184,19 +198,28 @@ extension KeyedBatch {
       "CREATE OR REPLACE TEMP TABLE keyed_dead(file INTEGER, pos BIGINT)")
     guard !searched.isEmpty else {
       try connection.execute(
-        "CREATE OR REPLACE TEMP TABLE keyed_row(file INTEGER, pos BIGINT, \(types))")
+        """
+        CREATE OR REPLACE TEMP TABLE keyed_row(
+          file INTEGER, pos BIGINT, row_token BIGINT, \(types))
+        """)
       return []
     }
     let fields = key.columns.enumerated().map { index, column in
       "\(column.fieldID): {name: 'k\(index)', type: \(SQLText.literal(column.type)), "
         + "default_value: NULL}"
     }.joined(separator: ", ")
+    // Read only where it decides something.
+    let isLate = lookup.deletions != nil
+    let rowToken = isLate ? "row_token" : "NULL::BIGINT AS row_token"
+    let tokenField =
+      isLate
+      ? ", \(RowShape.tokenFieldID): {name: 'row_token', type: 'BIGINT', default_value: NULL}" : ""
     try connection.execute(
       """
       CREATE OR REPLACE TEMP TABLE keyed_row AS
-      SELECT \(Self.place(searched)) AS file, file_row_number AS pos, \(key.names())
+      SELECT \(Self.place(searched)) AS file, file_row_number AS pos, \(rowToken), \(key.names())
       FROM read_parquet([\(paths(searched.map { lookup.files[$0].path }))],
-        schema = MAP {\(fields)})
+        schema = MAP {\(fields)\(tokenField)})
       SEMI JOIN \(KeyShape.eventTable) USING (\(key.names()))
       """)
     try leaveOutDeleted()

@@ -24,7 +24,12 @@ struct MaterializedTable: Sendable {
   }
 
   var counts: LedgerCounts {
-    written.outcome.counts + LedgerCounts(deadLettered: Int64(deadLetters.count))
+    let refused = Int64(deadLetters.count)
+    // A letter that stays one is not counted again.
+    return written.outcome.counts
+      + (batch.isReplay
+        ? LedgerCounts(replayed: Int64(batch.events.count) - refused)
+        : LedgerCounts(deadLettered: refused))
   }
 
   /// All files in staging.
@@ -71,6 +76,33 @@ extension MaterializedTable {
         table: batch.table, dataFile: deletes.dataFile, name: name(of: deletes.file, .deletes),
         deleteCount: deletes.file.recordCount, byteCount: deletes.file.byteCount,
         footerByteCount: deletes.file.footerByteCount)
+    }
+  }
+}
+
+/// What the commit says of dead letters.
+extension MaterializedTable {
+  /// Those that the commit makes; a replay makes none.
+  var newDeadLetters: [NewDeadLetter] { batch.isReplay ? [] : deadLetters }
+
+  /// What became of those that the batch replays.
+  var replays: [LetterReplay] {
+    let refusals = Dictionary(deadLetters.map { ($0.token, $0) }) { first, _ in first }
+    return batch.events.compactMap { event in
+      guard let letter = batch.letters[event.token] else { return nil }
+      let outcome =
+        refusals[event.token].map {
+          LetterReplay.Outcome.refused(reason: $0.reason, message: $0.message)
+        } ?? written.outcome.fates[event.token] ?? .applied
+      return LetterReplay(
+        letter: letter.id, tenant: batch.tenant, table: batch.table, token: event.token,
+        revision: letter.revision, outcome: outcome)
+    }
+  }
+
+  var tombstones: [KeyTombstone] {
+    written.outcome.deletedKeys.map {
+      KeyTombstone(table: batch.table, keyHash: $0.hash, token: $0.token)
     }
   }
 }

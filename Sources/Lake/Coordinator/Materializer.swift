@@ -83,6 +83,9 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       let tokens = Set(crashing.map { events[$0].token })
       events.removeAll { tokens.contains($0.token) }
     }
+    var lookup = lookup
+    // A letter that this batch makes may be replayed after it as well.
+    if !letters.isEmpty { lookup.keepsDeletedKeys = true }
     let written = try write(events, shape: shape, lookup: lookup, to: path)
     letters += self.letters(of: written, among: events, batch)
     return MaterializedTable(
@@ -108,6 +111,8 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       guard !refused.isEmpty else { throw .engine(error.message) }
       let tokens = Set(refused.map(\.event.token))
       events.removeAll { tokens.contains($0.token) }
+      var lookup = lookup
+      lookup.keepsDeletedKeys = true
       do {
         written = try writeAll(events[...], shape: shape, lookup: lookup, to: path)
       } catch {
@@ -120,6 +125,26 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       throw .engine("\(events.count) events gave \(written.outcome.counts)")
     }
     return written
+  }
+
+  /// The hash of each event's primary key, so that those which were deleted later are found.
+  ///
+  /// - Returns: none for events whose key cannot be computed: they cannot become rows either.
+  func keyHashes(
+    of events: [PlannedEvent], shape: RowShape
+  ) throws(EnvironmentFailure) -> [[UInt8]] {
+    guard let key = shape.key else { return [] }
+    defer { KeyedBatch.forget(on: connection) }
+    do {
+      try load(events[...])
+      return try KeyedBatch.keyHashes(key, limit: events.count, on: connection)
+    } catch {
+      guard Self.isErrorOfTheData(error) else { throw .engine(error.message) }
+      guard events.count > 1 else { return [] }
+    }
+    let middle = events.count / 2
+    return try keyHashes(of: Array(events[..<middle]), shape: shape)
+      + keyHashes(of: Array(events[middle...]), shape: shape)
   }
 
   private func letters(

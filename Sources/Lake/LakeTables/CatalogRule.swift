@@ -58,7 +58,8 @@ package struct CatalogRule: Sendable {
       query: """
         SELECT c.tenant_id FROM duckmesh_consumer c
         WHERE c.watermark - \(VoidSQL.count("c.tenant_id", "v.last_token <= c.watermark")) <> (
-          SELECT coalesce(sum(inserted + deleted + superseded + no_operation + dead_lettered), 0)
+          SELECT coalesce(sum(
+            inserted + deleted + superseded + no_operation + dead_lettered - replayed), 0)
           FROM duckmesh_ledger l WHERE l.tenant_id = c.tenant_id)
         """),
     CatalogRule(
@@ -76,9 +77,11 @@ package struct CatalogRule: Sendable {
       query: """
         SELECT c.tenant_id FROM duckmesh_consumer c LEFT JOIN (
           SELECT tenant_id, sum(inserted) i, sum(deleted) e, sum(superseded) s,
-            sum(no_operation) n, sum(dead_lettered) d FROM duckmesh_ledger GROUP BY tenant_id) l USING (tenant_id)
-        WHERE (c.inserted, c.deleted, c.superseded, c.no_operation, c.dead_lettered) <>
-          (coalesce(l.i, 0), coalesce(l.e, 0), coalesce(l.s, 0), coalesce(l.n, 0), coalesce(l.d, 0))
+            sum(no_operation) n, sum(dead_lettered) d, sum(replayed) r
+          FROM duckmesh_ledger GROUP BY tenant_id) l USING (tenant_id)
+        WHERE (c.inserted, c.deleted, c.superseded, c.no_operation, c.dead_lettered, c.replayed) <>
+          (coalesce(l.i, 0), coalesce(l.e, 0), coalesce(l.s, 0), coalesce(l.n, 0), coalesce(l.d, 0),
+            coalesce(l.r, 0))
         """),
     CatalogRule(
       text: "the newest snapshot of a tenant carries its watermark",
@@ -103,7 +106,7 @@ package struct CatalogRule: Sendable {
             WHERE d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL), 0)), 0)
           FROM ducklake_data_file f
           WHERE f.table_id = t.table_id AND f.end_snapshot IS NULL) <> (
-          SELECT coalesce(sum(inserted - removed_rows), 0) FROM duckmesh_ledger l
+          SELECT coalesce(sum(inserted - removed_rows + restored_rows - undone_rows), 0) FROM duckmesh_ledger l
           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id)
         """),
     CatalogRule(
@@ -113,7 +116,7 @@ package struct CatalogRule: Sendable {
           SELECT l.table_rows FROM duckmesh_ledger l
           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id
           ORDER BY l.snapshot_id DESC LIMIT 1), 0) <> (
-          SELECT coalesce(sum(inserted - removed_rows), 0) FROM duckmesh_ledger l
+          SELECT coalesce(sum(inserted - removed_rows + restored_rows - undone_rows), 0) FROM duckmesh_ledger l
           WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id)
         """),
     CatalogRule(
@@ -138,8 +141,47 @@ package struct CatalogRule: Sendable {
     CatalogRule(
       text: "each dead letter of the ledger is kept",
       query: """
-        SELECT c.tenant_id FROM duckmesh_consumer c WHERE c.dead_lettered - c.discarded <> (
+        SELECT c.tenant_id FROM duckmesh_consumer c
+        WHERE c.dead_lettered - c.replayed - c.discarded <> (
           SELECT count(*) FROM duckmesh_dead_letter d WHERE d.tenant_id = c.tenant_id)
+        """),
+    CatalogRule(
+      text: "each dead letter that was replayed or discarded is settled, and no other is",
+      query: """
+        SELECT c.tenant_id FROM duckmesh_consumer c
+        WHERE c.discarded <> (SELECT count(*) FROM duckmesh_settled_letter s
+            WHERE s.tenant_id = c.tenant_id AND s.settlement = 'discarded')
+          OR c.replayed <> (SELECT count(*) FROM duckmesh_settled_letter s
+            WHERE s.tenant_id = c.tenant_id AND s.settlement <> 'discarded')
+        """),
+    CatalogRule(
+      text: "a table's open letters are those of its ledger that are not settled",
+      query: """
+        SELECT t.tenant_id FROM duckmesh_table t WHERE (
+          SELECT coalesce(sum(dead_lettered - replayed), 0) FROM duckmesh_ledger l
+          WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id) <> (
+          SELECT count(*) FROM duckmesh_dead_letter d
+          WHERE d.tenant_id = t.tenant_id AND d.table_id = t.table_id) + (
+          SELECT count(*) FROM duckmesh_settled_letter s
+          WHERE s.table_id = t.table_id AND s.settlement = 'discarded')
+        """),
+    CatalogRule(
+      text: "a dead letter is one event of the past, open or settled",
+      query: """
+        SELECT DISTINCT c.tenant_id FROM duckmesh_consumer c JOIN (
+          SELECT tenant_id, token FROM duckmesh_dead_letter
+          UNION ALL SELECT tenant_id, token FROM duckmesh_settled_letter) d USING (tenant_id)
+        GROUP BY c.tenant_id, c.watermark, d.token
+        HAVING count(*) > 1 OR d.token > c.watermark OR d.token < 1
+        """),
+    // Without the letter nobody would ever take it away.
+    CatalogRule(
+      text: "a deleted key is kept for an open letter with a lower token",
+      query: """
+        SELECT DISTINCT t.tenant_id FROM duckmesh_key_tombstone k
+        JOIN duckmesh_table t USING (table_id)
+        WHERE NOT EXISTS (SELECT 1 FROM duckmesh_dead_letter d
+          WHERE d.table_id = k.table_id AND d.token < k.token)
         """),
     // Of ours, later than whatever is before them. Another program writes its own clock's time.
     CatalogRule(
@@ -159,6 +201,13 @@ package struct CatalogRule: Sendable {
           SELECT table_id, path FROM ducklake_data_file
           UNION ALL SELECT table_id, path FROM ducklake_delete_file) AS named
         GROUP BY table_id, path HAVING count(*) > 1 LIMIT 1
+        """),
+    CatalogRule(
+      text: "a pinned snapshot is kept",
+      query: """
+        SELECT DISTINCT p.tenant_id FROM duckmesh_pin p
+        WHERE p.holder = '' AND p.expires_at IS NULL AND NOT EXISTS (
+          SELECT 1 FROM ducklake_snapshot s WHERE s.snapshot_id = p.first_snapshot)
         """),
     // Whoever works the schedule off would take away what a snapshot shows.
     CatalogRule(

@@ -14,10 +14,12 @@ package final class MaintenanceService: Service {
   private let metrics: DuckMeshMetrics
   private let logger: Logger
   private let merger: Merger
+  private let restorer: Restorer
   private let retention: Retention
   private let integrity: Integrity
   /// One at a time: the loop and a request never merge the same table side by side.
   private let turn = AsyncSemaphore(permits: 1, maximumWaiters: 64)
+  private let restoreTurn = AsyncSemaphore(permits: 1, maximumWaiters: 16)
   private let integrityTurn = AsyncSemaphore(permits: 1, maximumWaiters: 64)
 
   /// Merges of one table in one round of the loop.
@@ -38,6 +40,13 @@ package final class MaintenanceService: Service {
       catalog: catalog, store: store, engine: engine,
       planner: MergePlanner(fanIn: limits.mergeFanIn, mergedFileBytes: limits.mergedFileBytes),
       metrics: metrics, logger: logger, owner: .random())
+    restorer = Restorer(
+      catalog: catalog, store: store,
+      merger: Merger(
+        catalog: catalog, store: store, engine: engine,
+        planner: MergePlanner(fanIn: limits.mergeFanIn, mergedFileBytes: limits.mergedFileBytes),
+        metrics: metrics, logger: logger, owner: .random()),
+      clock: clock, logger: logger)
     retention = Retention(
       catalog: catalog, store: store,
       plan: RetentionPlan(
@@ -111,7 +120,7 @@ package final class MaintenanceService: Service {
         above: limits.mergeFanIn - 1, limit: Self.tablesPerRound
       ).map(\.table)
       let decayed = try await catalog.rewriteCandidates(
-        above: MergePlanner.decayedShare, limit: Self.tablesPerRound)
+        above: MergePlanner.quicklyDecayedShare, limit: Self.tablesPerRound)
       return crowded + decayed.filter { !crowded.contains($0) }
     } catch {
       throw .catalog("\(error)")
@@ -127,6 +136,21 @@ package final class MaintenanceService: Service {
       summary.orphansDeleted = try await self.retention.deleteOrphans()
       return summary
     }
+  }
+
+  /// Puts the content that a tenant's tables had at a snapshot back, as a new snapshot.
+  ///
+  /// - Parameter names: any case; nil for all tables of the snapshot.
+  package func restore(
+    _ snapshot: SnapshotID, names: [String]?, tenant: TenantID
+  ) async throws(RestoreFailure) -> RestoreSummary {
+    do {
+      try await restoreTurn.acquire(until: .distantFuture, on: clock)
+    } catch {
+      throw .busy
+    }
+    defer { restoreTurn.release() }
+    return try await restorer.restore(snapshot, names: names, tenant: tenant)
   }
 
   /// - Parameter tenants: nil for all.

@@ -35,8 +35,14 @@ package struct MergePlanner: Sendable {
     package let keepsHistory: Bool
   }
 
-  /// The share of a file's rows above which their deletion makes the file worth rewriting.
+  /// The share of a file's rows above which their deletion makes any file worth rewriting.
   package static let decayedShare = 0.2
+
+  /// The same for files that are quickly rewritten. A reader must hold each row of a file against
+  /// what is deleted of it, and each upsert must write that down again: a few percent double the
+  /// time of a scan.
+  package static let quicklyDecayedShare = 0.05
+  private static let quickRows: Int64 = 2_000_000
 
   /// Files with at most so many live rows, one row group, are rewritten together wherever they
   /// stand: larger ones keep to themselves, so that their bounds stay as narrow as they are.
@@ -63,7 +69,7 @@ package struct MergePlanner: Sendable {
   /// - Parameters:
   ///   - files: the live files in row-id order.
   ///   - isKeyed: whether the table has a primary key. Its files lose rows all the time, so runs
-  ///     need no neighbourhood in row ids: they are rewritten instead of merged where there is none.
+  ///     need no neighbourhood in row ids: where there is none they are rewritten, not merged.
   ///   - versionBegin: where the table's schema version begins; files before it have an older one.
   package func next(
     _ files: [File], isKeyed: Bool = false, versionBegin: SnapshotID = SnapshotID(0)
@@ -108,8 +114,10 @@ package struct MergePlanner: Sendable {
   /// The files of which too much is deleted: the one with the most deleted rows, and if that is a
   /// small one, all the small ones with it.
   private func decayed(_ files: [File]) -> [File] {
-    let decayed = files.filter {
-      Double($0.deletedRows) > Double($0.record.recordCount) * Self.decayedShare
+    let decayed = files.filter { file in
+      let isQuick = file.liveRows > Self.fewRows && file.liveRows <= Self.quickRows
+      let share = isQuick ? Self.quicklyDecayedShare : Self.decayedShare
+      return Double(file.deletedRows) > Double(file.record.recordCount) * share
     }
     guard let worst = decayed.max(by: { $0.deletedRows < $1.deletedRows }) else { return [] }
     guard worst.liveRows <= Self.fewRows else { return [worst] }

@@ -2,8 +2,8 @@ import Catalog
 import Coordinator
 import Model
 
-/// How the rows of files that become one are read: in the order of the files and of their rows, each
-/// row with what the lake keeps of it beside the table's columns.
+/// How the rows of files that become one are read: in the order of the files and of their rows,
+/// each row with what the lake keeps of it beside the table's columns.
 struct MergeSource: Sendable {
   private enum Field {
     /// Under these DuckLake keeps the snapshot that added a row, and its row id, in files that hold
@@ -22,13 +22,19 @@ struct MergeSource: Sendable {
   let table: TableRecord
   /// Whether deleted rows are left out, and rows keep their ids.
   let isRewrite: Bool
+  /// Rows of later snapshots are left out; nil for none.
+  var through: SnapshotID?
   let localPath: @Sendable (String) -> String
 
   /// The columns of the output with their field ids.
   var fields: [FieldID] { table.fieldIDs + kept.map { FieldID($0.name, $0.id) } }
 
+  /// A rewrite's rows are rows of its own commit to whoever merges its file with older ones: were
+  /// they to carry the snapshots that added them, such a merge would show them before that commit,
+  /// beside the files that it ended.
   private var kept: [(name: String, id: Int64)] {
-    (table.definition.isKeyed ? [Field.token] : []) + [Field.snapshot]
+    let isKeyed = table.definition.isKeyed
+    return (isKeyed ? [Field.token] : []) + (isRewrite && !isKeyed ? [] : [Field.snapshot])
       + (isRewrite ? [Field.rowID] : [])
   }
 
@@ -54,11 +60,17 @@ struct MergeSource: Sendable {
       default: field.name
       }
     }
-    let filter =
-      setup == nil
-      ? ""
-      : "WHERE ((file_index::BIGINT << 40) | file_row_number) "
-        + "NOT IN (SELECT position FROM \(Self.deadTable))"
+    var conditions: [String] = []
+    if setup != nil {
+      conditions.append(
+        "((file_index::BIGINT << 40) | file_row_number) "
+          + "NOT IN (SELECT position FROM \(Self.deadTable))")
+    }
+    if let through {
+      conditions.append(
+        "coalesce(_dl_snapshot, \(perFile(inputs.map(\.begin.rawValue)))) <= \(through.rawValue)")
+    }
+    let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
     return """
       SELECT \((list + values).joined(separator: ", "))
       FROM read_parquet([\(paths.joined(separator: ", "))], schema = MAP {\(readFields)})

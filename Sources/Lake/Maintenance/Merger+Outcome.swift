@@ -5,8 +5,8 @@ import Observability
 
 /// What came of a merge or a rewrite, for whoever asked, the metrics and the log.
 extension Merger {
-  /// It was not applied and never will be. Files whose commit was in doubt are left to the collector
-  /// of orphans.
+  /// It was not applied and never will be. Files whose commit was in doubt are left to the
+  /// collector of orphans.
   func lost() -> CompactionSummary {
     metrics.maintenance.compactionRuns.with("lost").increment()
     return CompactionSummary(lost: 1)
@@ -23,7 +23,7 @@ extension Merger {
     switch error {
     case .fenced, .filesChanged, .tablesChanged: return lost()
     case .storageFull: throw .storageFull
-    case .inconsistent, .unavailable, .outcomeUnknown:
+    case .inconsistent, .lettersChanged, .unavailable, .outcomeUnknown:
       metrics.maintenance.compactionRuns.with("failed").increment()
       throw .catalog("\(error)")
     }

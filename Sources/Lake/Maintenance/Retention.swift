@@ -33,6 +33,7 @@ struct Retention: Sendable {
 
   func expireSnapshots() async throws(EnvironmentFailure) -> Int {
     do throws(CatalogError) {
+      _ = try await catalog.sweepPins()
       var expired = 0
       var after: SnapshotID?
       var carried: [SnapshotStub] = []

@@ -60,6 +60,25 @@ package struct LocalObjectStore: ObjectStore {
     }
   }
 
+  package func copy(_ objects: [ObjectCopy]) async throws(ObjectStoreError) {
+    try await run { () throws(ObjectStoreError) in
+      var folders: Set<String> = []
+      for object in objects {
+        let target = localPath(of: object.key)
+        // Both names are of one file, which never changes.
+        guard link(localPath(of: object.source), target) == 0 else {
+          switch errno {
+          case EEXIST: throw .exists(key: object.key)
+          case ENOENT: throw .notFound(key: object.source)
+          default: throw FileSystem.failure("link")
+          }
+        }
+        folders.insert(String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)]))
+      }
+      for folder in folders { try FileSystem.synchronize(folder) }
+    }
+  }
+
   package func discard(stagedPaths: [String]) async throws(ObjectStoreError) {
     try await run { () throws(ObjectStoreError) in
       for path in stagedPaths where unlink(path) != 0 && errno != ENOENT {

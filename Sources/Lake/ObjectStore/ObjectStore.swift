@@ -22,6 +22,17 @@ package struct StoredObject: Sendable, Equatable {
   }
 }
 
+/// An object that is to be there under a further key.
+package struct ObjectCopy: Sendable, Equatable {
+  package let source: String
+  package let key: String
+
+  package init(source: String, key: String) {
+    self.source = source
+    self.key = key
+  }
+}
+
 /// A finished local file that is to become an object.
 package struct StagedObject: Sendable, Equatable {
   package let localPath: String
@@ -45,6 +56,11 @@ package protocol ObjectStore: Sendable {
   /// When it returns, every object outlives a power cut. When it throws, any of them may be there,
   /// and the local files may be as well.
   func put(_ objects: [StagedObject]) async throws(ObjectStoreError)
+
+  /// Gives objects further keys, under which they stay when those of the sources are deleted.
+  ///
+  /// As durable as `put`, and as uncertain when it throws.
+  func copy(_ objects: [ObjectCopy]) async throws(ObjectStoreError)
 
   /// Takes away staged files that will not be put; one that is not there is no error.
   func discard(stagedPaths: [String]) async throws(ObjectStoreError)

@@ -14,6 +14,10 @@ package enum QueryError: Error {
   /// The named token's event is a dead letter.
   case deadLettered(token: VisibilityToken, reason: String)
   case snapshotNotFound
+  /// The snapshot before the first one is not kept any more, so what that one changed is not known.
+  case changesNotKept
+  /// There are more snapshots in the range than one feed takes.
+  case tooManySnapshots(limit: Int)
   /// The snapshot was expired while the query ran; asking again reads a newer one.
   case snapshotGone
   /// The statement names a table that the snapshot does not have.

@@ -25,7 +25,7 @@ package struct ScanStatistics: Sendable, Equatable {
 }
 
 /// Where the resolver of one query leaves what it found.
-private final class ScanRecord: Sendable {
+final class ScanRecord: Sendable {
   let statistics = Lock(ScanStatistics())
 }
 
@@ -34,11 +34,11 @@ private final class ScanRecord: Sendable {
 /// **Invariant:** a query that names a token runs on a snapshot whose watermark is at or above it,
 /// or fails and says so; all tables of a query are read at the same snapshot.
 package final class QueryService: Sendable {
-  private let catalog: any Catalog
-  private let store: any ObjectStore
+  let catalog: any Catalog
+  let store: any ObjectStore
   private let hub: VisibilityHub
-  private let pool: WorkerPool
-  private let clock: any MonotonicClock
+  let pool: WorkerPool
+  let clock: any MonotonicClock
 
   package init(
     catalog: any Catalog, store: any ObjectStore, hub: VisibilityHub, pool: WorkerPool,
@@ -94,10 +94,11 @@ package final class QueryService: Sendable {
   package func run(
     _ request: QueryRequest, at target: QueryTarget, output: some AnswerSink
   ) async throws(QueryError) -> ScanStatistics {
+    if let range = request.changes {
+      return try await run(range, request, at: target, output: output)
+    }
     let scan = ScanRecord()
-    let binding = TenantBinding(
-      key: target.tenant.id.rawValue,
-      readableFolders: [store.localPath(of: target.tenant.folder)])
+    let binding = binding(of: target.tenant)
     do throws(WorkerError) {
       try await pool.run(
         request.statement, tenant: binding,
@@ -107,6 +108,11 @@ package final class QueryService: Sendable {
       throw queryError(error)
     }
     return scan.statistics.withLock { $0 }
+  }
+
+  func binding(of tenant: TenantRecord) -> TenantBinding {
+    TenantBinding(
+      key: tenant.id.rawValue, readableFolders: [store.localPath(of: tenant.folder)])
   }
 
   private func relations(
@@ -119,14 +125,7 @@ package final class QueryService: Sendable {
       let snapshot = target.snapshot.id
       var resolved = ResolvedRelations(relations: [])
       if need.wantsListing {
-        resolved.listing = try await catalog.manifests(tenant: tenant, names: nil, at: snapshot)
-          .map { manifest in
-            ListedTable(
-              name: manifest.table.name,
-              columns: manifest.table.definition.schema.columns.map {
-                RelationColumn(name: $0.name, type: $0.type.sqlName)
-              })
-          }
+        resolved.listing = try await listing(tenant: tenant, at: snapshot)
       }
       guard !need.tables.isEmpty else { return resolved }
       let manifests = try await catalog.manifests(
@@ -153,7 +152,24 @@ package final class QueryService: Sendable {
     }
   }
 
-  private func queryError(_ error: WorkerError) -> QueryError {
+  func listing(
+    tenant: TenantID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [ListedTable] {
+    let comments = try await catalog.comments(tenant: tenant, at: snapshot)
+    return try await catalog.manifests(tenant: tenant, names: nil, at: snapshot).map { manifest in
+      let table = manifest.table
+      let noted = comments.columns[table.id] ?? [:]
+      return ListedTable(
+        name: table.name,
+        columns: zip(table.definition.schema.columns, table.columnIDs).map { column, id in
+          ListedColumn(
+            name: column.name, type: column.type.sqlName, isNullable: column.isNullable,
+            defaultText: column.defaultValue?.catalogText, comment: noted[id])
+        }, comment: comments.tables[table.id])
+    }
+  }
+
+  func queryError(_ error: WorkerError) -> QueryError {
     switch error {
     case .failed(let failure) where failure.failure == .snapshotGone: .snapshotGone
     case .failed(let failure) where failure.failure == .cancelled: .cancelled
@@ -180,7 +196,7 @@ extension QueryService {
       try await self.catalog.progress(tenant: tenant.id)
     }
     var snapshot = progress.latest
-    var letter: DeadLetterRecord?
+    var reason = ""
     var action = flow.readProgress(
       head: progress.head, watermark: snapshot.watermark, voids: progress.voids)
     while true {
@@ -196,11 +212,12 @@ extension QueryService {
         }
         action = flow.readSnapshot(watermark: snapshot.watermark)
       case .readDeadLetter:
-        letter = try await reading { () async throws(CatalogError) in
-          try await self.catalog.deadLetters(
-            tenant: tenant.id, tokens: [token], after: nil, limit: 1)
-        }.first
-        action = flow.readDeadLetter(isOne: letter != nil)
+        let standing = try await reading { () async throws(CatalogError) in
+          try await self.catalog.standings(of: [token], tenant: tenant.id)
+        }[token]
+        let isShown = standing?.isShown(at: snapshot.id) ?? true
+        reason = standing?.reason ?? ""
+        action = flow.readDeadLetter(isOne: !reason.isEmpty, isShown: isShown)
       case .fail(let failure):
         switch failure {
         case .tokenNeverIssued: throw .tokenNeverIssued
@@ -208,7 +225,7 @@ extension QueryService {
         case .notReached: throw .consistencyTimeout(requested: token, latest: snapshot.watermark)
         case .tooManyWaiters: throw .tooManyWaiters
         case .cancelled: throw .cancelled
-        case .deadLettered: throw .deadLettered(token: token, reason: letter?.reason ?? "")
+        case .deadLettered: throw .deadLettered(token: token, reason: reason)
         }
       }
     }
@@ -223,7 +240,7 @@ extension QueryService {
     }
   }
 
-  private func reading<Value>(
+  func reading<Value>(
     _ body: () async throws(CatalogError) -> Value
   ) async throws(QueryError) -> Value {
     do { return try await body() } catch { throw QueryError(error) }

@@ -23,14 +23,25 @@ package struct NeedMessage: FrameMessage, Equatable {
   }
 }
 
-package struct RelationColumn: Sendable, Equatable {
+/// A column as `information_schema` shows it.
+package struct ListedColumn: Sendable, Equatable {
   package let name: String
   /// A DuckDB type name.
   package let type: String
+  package let isNullable: Bool
+  /// For people.
+  package let defaultText: String?
+  package let comment: String?
 
-  package init(name: String, type: String) {
+  package init(
+    name: String, type: String, isNullable: Bool = true, defaultText: String? = nil,
+    comment: String? = nil
+  ) {
     self.name = name
     self.type = type
+    self.isNullable = isNullable
+    self.defaultText = defaultText
+    self.comment = comment
   }
 }
 
@@ -54,10 +65,10 @@ package struct RelationDefinition: Sendable, Equatable {
 /// this.
 package struct ListedTable: Sendable, Equatable {
   package let name: String
-  package let columns: [RelationColumn]
+  package let columns: [ListedColumn]
   package let comment: String?
 
-  package init(name: String, columns: [RelationColumn], comment: String? = nil) {
+  package init(name: String, columns: [ListedColumn], comment: String? = nil) {
     self.name = name
     self.columns = columns
     self.comment = comment
@@ -100,6 +111,9 @@ package enum RelationsMessage: FrameMessage, Equatable {
       writer.put(list: table.columns) { writer, column in
         writer.put(column.name)
         writer.put(column.type)
+        writer.put(column.isNullable)
+        writer.put(column.defaultText)
+        writer.put(column.comment)
       }
       writer.put(table.comment)
     }
@@ -119,7 +133,9 @@ package enum RelationsMessage: FrameMessage, Equatable {
       ListedTable(
         name: try reader.string(),
         columns: try reader.list { reader throws(FrameError) in
-          RelationColumn(name: try reader.string(), type: try reader.string())
+          ListedColumn(
+            name: try reader.string(), type: try reader.string(), isNullable: try reader.bool(),
+            defaultText: try reader.optionalString(), comment: try reader.optionalString())
         },
         comment: try reader.optionalString())
     }

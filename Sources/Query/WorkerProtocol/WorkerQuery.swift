@@ -6,6 +6,10 @@ package enum AnswerFormat: UInt8, Sendable, CaseIterable {
   case ndjson
   /// RFC 4180 with a header line.
   case csv
+  /// An Arrow IPC stream.
+  case arrow
+  /// A Parquet file.
+  case parquet
 }
 
 /// One statement of a tenant, with its limits.

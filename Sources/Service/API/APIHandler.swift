@@ -47,6 +47,7 @@ package struct APIHandler: Sendable {
     let probes = ProbeHandler(services: services)
     let tables = TableHandler(services: services)
     let snapshots = SnapshotHandler(services: services)
+    let letters = DeadLetterHandler(services: services)
     switch context.route {
     case .health: return probes.health(context)
     case .ready: return await probes.ready(context)
@@ -59,16 +60,24 @@ package struct APIHandler: Sendable {
     case .alterTable: return try await tables.alter(request, context)
     case .deleteTable: return try await tables.delete(context)
     case .listSchemas: return try await tables.schemas(request, context)
+    case .tableChanges:
+      return try await ChangesHandler(services: services).handle(request, context)
     case .ingest:
       let response = try await ingest.handle(request, context)
       services.metrics.ingest.requests.with("ok").increment()
       return response
     case .query: return try await QueryHandler(services: services).handle(request, context)
+    case .uiSchema: return try await SchemaHandler(services: services).handle(request, context)
+    case .pinSnapshot: return try await PinHandler(services: services).pin(request, context)
+    case .restoreSnapshot:
+      return try await RestoreHandler(services: services).restore(request, context)
+    case .unpinSnapshot: return try await PinHandler(services: services).unpin(context)
     case .listSnapshots: return try await snapshots.list(request, context)
     case .getSnapshot: return try await snapshots.get(context)
     case .lag: return try await LagHandler(services: services).lag(context)
-    case .listDeadLetters:
-      return try await LagHandler(services: services).deadLetters(request, context)
+    case .listDeadLetters: return try await letters.list(request, context)
+    case .replayDeadLetters: return try await letters.replay(request, context)
+    case .discardDeadLetter: return try await letters.discard(context)
     case .runCompaction:
       return try await MaintenanceHandler(services: services).compaction(context)
     case .runRetention:

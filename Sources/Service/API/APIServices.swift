@@ -31,6 +31,8 @@ package struct APIServices: Sendable {
   /// Why the catalog must not be used any more; nil while it may.
   let lakeObjection: @Sendable () -> String?
   let sandboxLayers: @Sendable () -> [(name: String, state: String, holds: Bool)]
+  /// Threads that compress answers.
+  let compression: BlockingExecutor
   let logger: Logger
   let clock: any MonotonicClock
   package let drain = Drain()
@@ -42,7 +44,7 @@ package struct APIServices: Sendable {
     pending: PendingEvents, metrics: DuckMeshMetrics, registry: MetricRegistry,
     lakeObjection: @escaping @Sendable () -> String?,
     sandboxLayers: @escaping @Sendable () -> [(name: String, state: String, holds: Bool)],
-    logger: Logger, clock: any MonotonicClock
+    compression: BlockingExecutor, logger: Logger, clock: any MonotonicClock
   ) {
     self.configuration = configuration
     self.catalog = catalog
@@ -62,6 +64,7 @@ package struct APIServices: Sendable {
     self.registry = registry
     self.lakeObjection = lakeObjection
     self.sandboxLayers = sandboxLayers
+    self.compression = compression
     self.logger = logger
     self.clock = clock
   }

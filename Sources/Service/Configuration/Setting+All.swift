@@ -289,6 +289,9 @@ extension Setting {
     count(
       "DUCKMESH_RETENTION_HOURLY_SECONDS", \.maintenance.keepHourlySeconds, 60...3_153_600_000,
       "Age up to which one snapshot an hour is kept."),
+    count(
+      "DUCKMESH_MAX_PINS", \.maintenance.pinsPerTenant, 0...10_000,
+      "Snapshots that a tenant may keep beyond retention by pinning them."),
   ]
 
   private static let workerLimits = [

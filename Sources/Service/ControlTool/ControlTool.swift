@@ -5,7 +5,10 @@ package enum ControlTool {
   static let commands: [CommandSpecification] = [
     IngestCommand.specification, QueryCommand.specification, TableCommands.list,
     TableCommands.get, TableCommands.create, SchemaCommands.alter, SchemaCommands.versions,
-    TableCommands.delete, StatusCommands.lag, StatusCommands.health, StatusCommands.ready, StatusCommands.version,
+    TableCommands.delete, ChangesCommand.specification, SnapshotCommands.list,
+    SnapshotCommands.pin, SnapshotCommands.unpin, SnapshotCommands.restore,
+    DeadLetterCommands.list, DeadLetterCommands.replay, DeadLetterCommands.delete,
+    StatusCommands.lag, StatusCommands.health, StatusCommands.ready, StatusCommands.version,
     CatalogCommands.status, CatalogCommands.adopt,
   ]
 

@@ -1,14 +1,26 @@
 import Configuration
 import Consistency
 import Coordinator
+import Foundation
 import IngestBus
 import Model
 import Publisher
+import Runtime
 import WorkerPool
 import WorkerProtocol
 
 /// The parts' options as the configuration has them.
 extension Composition {
+  /// More answers than a server has at a time.
+  private static let maximumWaitingPieces = 16_384
+
+  /// Threads that compress answers.
+  static func compression() throws -> BlockingExecutor {
+    try BlockingExecutor(
+      name: "compress", threadCount: max(1, ProcessInfo.processInfo.activeProcessorCount),
+      queueLimit: maximumWaitingPieces, stackSizeBytes: 512 << 10)
+  }
+
   /// - Parameter isShared: whether other processes publish to the same bus. They do not tell of it,
   ///   so the bus is asked as often as events may be old.
   static func coordinatorOptions(

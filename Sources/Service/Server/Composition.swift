@@ -48,8 +48,8 @@ struct Composition {
       hub: parts.hub, queries: parts.queries, maintenance: parts.maintenance, storage: storage,
       pending: parts.pending, metrics: metrics, registry: registry,
       lakeObjection: { [lakeGuard = backends.lakeGuard] in lakeGuard.objection },
-      sandboxLayers: { [pool = parts.pool] in pool.map(Self.layers(of:)) ?? [] }, logger: logger,
-      clock: clock)
+      sandboxLayers: { [pool = parts.pool] in pool.map(Self.layers(of:)) ?? [] },
+      compression: try Self.compression(), logger: logger, clock: clock)
     let followers = parts.followers(backends, api: api, newest: newest, clock, logger)
     let http = HTTPService(
       configuration: configuration, handler: APIHandler(services: api), drain: api.drain,

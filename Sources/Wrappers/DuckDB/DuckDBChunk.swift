@@ -4,7 +4,7 @@ internal import CDuckDB
 package final class DuckDBChunk {
   package let rowCount: Int
   package let types: [DuckDBType]
-  private let handle: duckdb_data_chunk
+  let handle: duckdb_data_chunk
 
   init(adopting chunk: duckdb_data_chunk, types: [DuckDBType]) {
     handle = chunk

@@ -11,7 +11,7 @@ package final class DuckDBResult {
   package let columns: [Column]
   private let types: [DuckDBType]
   private let statement: DuckDBStatement
-  private var result: duckdb_result
+  var result: duckdb_result
   private var isFinished = false
 
   init(_ statement: DuckDBStatement, adopting result: duckdb_result) {

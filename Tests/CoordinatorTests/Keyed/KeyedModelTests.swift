@@ -3,8 +3,8 @@ import Testing
 
 /// Keyed tables through random lives, against a model, at every snapshot, by two readers.
 ///
-/// `DUCKMESH_KEYED_RUNS` raises the number of runs over each store, `DUCKMESH_KEYED_OPERATIONS` that
-/// of operations in a run, and `DUCKMESH_TEST_SEED` repeats them.
+/// `DUCKMESH_KEYED_RUNS` raises the number of runs over each store, `DUCKMESH_KEYED_OPERATIONS`
+/// that of operations in a run, and `DUCKMESH_TEST_SEED` repeats them.
 @Suite struct KeyedModelTests {
   private static func number(_ name: String) -> Int? {
     ProcessInfo.processInfo.environment[name].flatMap { Int($0) }

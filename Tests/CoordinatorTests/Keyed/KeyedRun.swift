@@ -10,8 +10,8 @@ import Testing
 
 /// One random life of a keyed table: writers, merges and faults in any order, drawn from a seed.
 ///
-/// What happens is drawn from the seed; which events share a commit also depends on the machine, and
-/// nothing that is checked does.
+/// What happens is drawn from the seed; which events share a commit also depends on the machine,
+/// and nothing that is checked does.
 struct KeyedRun: Sendable {
   struct Tally: Sendable {
     var operations = 0
@@ -26,6 +26,10 @@ struct KeyedRun: Sendable {
   let mesh: Mesh
   let clock: TestClock
   let maintenance: MaintenanceService
+  /// Runs while a commit is held up. The other one may wait for that very commit, with its turn and
+  /// the table's lease in hand.
+  private let intruder: MaintenanceService
+  private let isCommitHeld = Guarded(false)
   private var random: SeededGenerator
   private let keys: Int
   private let merged = Guarded((merges: 0, rewrites: 0))
@@ -47,6 +51,7 @@ struct KeyedRun: Sendable {
     world = try await KeyedWorld(
       mesh, shape: .number, rule: random.chance(50) ? .upsert : .deadLetter)
     maintenance = mesh.maintenance(Self.limits)
+    intruder = mesh.maintenance(Self.limits)
   }
 
   /// Runs until so many operations are done, and checks everything.
@@ -98,15 +103,16 @@ struct KeyedRun: Sendable {
     }
   }
 
-  private func compact() async {
+  private func compact(by service: MaintenanceService? = nil) async {
     // A fault may meet a merge as well; the table waits for the next one.
-    guard let summary = try? await maintenance.compactNow() else { return }
+    guard let summary = try? await (service ?? maintenance).compactNow() else { return }
     merged.withLock { $0 = ($0.merges + summary.merges, $0.rewrites + summary.rewrites) }
   }
 
   /// Lets the next commit, or the next writing, go wrong in some way.
   private func arm(_ fault: Int, with events: [KeyedModel.Event], _ coordinator: Coordinator) {
     let once = FailingTimes(1)
+    disarm()
     switch fault {
     case 0:
       mesh.store.beforePut { (_) async throws(ObjectStoreError) in
@@ -121,17 +127,20 @@ struct KeyedRun: Sendable {
         case 2: _ = try await perform(commit)
         default:
           // The table changes under the commit.
-          await run.compact()
+          run.isCommitHeld.withLock { $0 = true }
+          await run.compact(by: run.intruder)
+          run.isCommitHeld.withLock { $0 = false }
           return try await perform(commit)
         }
         throw .outcomeUnknown(reason: "a fault")
       }
     case 4:
-      let world = world
+      let run = self
       mesh.catalog.beforeRewrite { (_) async throws(CommitError) in
         guard once.isFailing else { return }
         do {
-          try await world.wait(try await world.publish(events, telling: coordinator))
+          let token = try await run.world.publish(events, telling: coordinator)
+          if !run.isCommitHeld.withLock({ $0 }) { try await run.world.wait(token) }
         } catch {
           throw .unavailable(reason: "\(error)")
         }

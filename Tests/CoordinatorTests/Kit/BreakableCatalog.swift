@@ -184,18 +184,18 @@ extension BreakableCatalog: SnapshotCatalog {
     try await inner.manifests(tenant: tenant, names: names, at: snapshot)
   }
 
+  func comments(
+    tenant: TenantID, at snapshot: SnapshotID
+  ) async throws(CatalogError) -> LakeComments {
+    try await inner.comments(tenant: tenant, at: snapshot)
+  }
+
   func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress {
     try await inner.progress(tenant: tenant)
   }
 
   func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64 {
     try await inner.deadLetterCount(tenant: tenant)
-  }
-
-  func deadLetters(
-    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
-  ) async throws(CatalogError) -> [DeadLetterRecord] {
-    try await inner.deadLetters(tenant: tenant, tokens: tokens, after: id, limit: limit)
   }
 }
 
@@ -252,5 +252,52 @@ extension BreakableCatalog: MaintenanceCatalog {
 
   func violations() async throws(CatalogError) -> [CatalogViolation] {
     try await inner.violations()
+  }
+}
+
+extension BreakableCatalog: PinCatalog {
+  func pin(
+    _ snapshot: SnapshotID, name: String?, expiresAt: Timestamp?, tenant: TenantID, limit: Int
+  ) async throws(CatalogError) -> SnapshotPin? {
+    try await inner.pin(
+      snapshot, name: name, expiresAt: expiresAt, tenant: tenant, limit: limit)
+  }
+
+  func unpin(_ snapshot: SnapshotID, tenant: TenantID) async throws(CatalogError) -> Bool {
+    try await inner.unpin(snapshot, tenant: tenant)
+  }
+
+  func hold(
+    _ snapshots: ClosedRange<SnapshotID>, tenant: TenantID, leaseMs: Int, limit: Int
+  ) async throws(CatalogError) -> SnapshotHold? {
+    try await inner.hold(snapshots, tenant: tenant, leaseMs: leaseMs, limit: limit)
+  }
+
+  func release(_ hold: SnapshotHold) async throws(CatalogError) {
+    try await inner.release(hold)
+  }
+
+  func sweepPins() async throws(CatalogError) -> Int { try await inner.sweepPins() }
+}
+
+extension BreakableCatalog: ChangeCatalog {
+  func snapshot(before id: SnapshotID) async throws(CatalogError) -> SnapshotID? {
+    try await inner.snapshot(before: id)
+  }
+
+  func changedFiles(
+    of table: TableID, after base: SnapshotID, through last: SnapshotID
+  ) async throws(CatalogError) -> [ChangedFile] {
+    try await inner.changedFiles(of: table, after: base, through: last)
+  }
+}
+
+extension BreakableCatalog: RestoreCatalog {
+  func commit(_ restore: RestoreCommit) async throws(CommitError) -> RestoreReceipt {
+    try await inner.commit(restore)
+  }
+
+  func resolve(_ restore: RestoreCommit) async throws(CatalogError) -> CommitReceipt? {
+    try await inner.resolve(restore)
   }
 }

@@ -28,6 +28,10 @@ final class BreakableStore: ObjectStore {
     try await local.put(objects)
   }
 
+  func copy(_ objects: [ObjectCopy]) async throws(ObjectStoreError) {
+    try await local.copy(objects)
+  }
+
   func discard(stagedPaths: [String]) async throws(ObjectStoreError) {
     try await local.discard(stagedPaths: stagedPaths)
   }

@@ -26,7 +26,9 @@ struct EvolvingTable {
   }
 
   /// The first version, and those that follow.
-  static func steps() throws -> [Step] {
+  static func steps() throws -> [Step] { try earlySteps() + lateSteps() }
+
+  private static func earlySteps() throws -> [Step] {
     [
       Step(
         columns: [
@@ -41,14 +43,16 @@ struct EvolvingTable {
       Step(
         columns: [
           try column("id INTEGER!"), try column("kind TEXT!", "it's new"), try column("note TEXT"),
-          try column("day DATE"), try column("price DECIMAL(4,1)"), try column("small TINYINT", "7"),
+          try column("day DATE"), try column("price DECIMAL(4,1)"),
+          try column("small TINYINT", "7"),
           try column("extra JSON"),
         ], payloads: [#"{"id":10,"extra":"{\"a\": [1]}"}"#, #"{"id":11,"kind":"b","note":"n"}"#]),
       // The default of what was added changes: older rows keep the first one.
       Step(
         columns: [
           try column("id INTEGER!"), try column("kind TEXT!", "later"), try column("note TEXT"),
-          try column("day DATE"), try column("price DECIMAL(4,1)"), try column("small TINYINT", "9"),
+          try column("day DATE"), try column("price DECIMAL(4,1)"),
+          try column("small TINYINT", "9"),
           try column("extra JSON"),
         ], payloads: [#"{"id":20}"#, #"{"id":21,"day":"1969-12-31"}"#]),
       // Widened, all that can be.
@@ -69,6 +73,11 @@ struct EvolvingTable {
           try column("small DOUBLE", "9"), try column("extra JSON"),
         ], renamed: ["key": "id", "note": "kind", "kind": "note"],
         payloads: [#"{"key":40,"note":"was kind","kind":"was note"}"#]),
+    ]
+  }
+
+  private static func lateSteps() throws -> [Step] {
+    [
       // Dropped.
       Step(
         columns: [

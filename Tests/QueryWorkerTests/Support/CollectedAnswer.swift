@@ -25,6 +25,7 @@ final class CollectedAnswer: AnswerSink {
   var columns: [String] { state.withLock { $0.head?.columns ?? [] } }
   var types: [String] { state.withLock { $0.head?.types ?? [] } }
   var text: String { String(decoding: state.withLock { $0.bytes }, as: UTF8.self) }
+  var bytes: [UInt8] { state.withLock { $0.bytes } }
   var byteCount: Int { state.withLock { $0.bytes.count } }
   var calls: Int { state.withLock { $0.calls } }
   var ending: AnswerEnd? { state.withLock { $0.end } }

@@ -96,6 +96,7 @@ enum GateSamples {
     "EXPLAIN (ANALYZE) COPY t TO 'f.csv'", "EXPLAIN (FORMAT JSON, ANALYZE) DELETE FROM t",
     "SELECT 1; SELECT 2", "SELECT 1; COPY t TO 'f'", "EXPLAIN SELECT 1; DROP TABLE t",
     "SELECT 1;; SELECT 2", "PIVOT t ON a", "PIVOT t ON a USING sum(b)", "FROM (PIVOT t ON a)",
+    "COPY (SELECT 1) TO '/proc/self/fd/4095' (FORMAT parquet)",
     "SHOW DATABASES", "SHOW VARIABLES", "SHOW SCHEMAS", "SHOW TABLES FROM other",
   ]
 
@@ -165,8 +166,10 @@ enum GateSamples {
     "FROM main.\"x.parquet\"", "WITH \"x.parquet\" AS (SELECT 1) FROM main.\"x.parquet\"",
     "WITH \"/etc/passwd\" AS (SELECT 1) FROM \"/etc/passwd\"", "DESCRIBE 'x.parquet'",
     "SUMMARIZE 'x.parquet'", "FROM memory.main.t", "FROM temp.main.t", "FROM system.main.t",
-    "FROM other.t", "FROM pg_catalog.pg_tables", "FROM information_schema.schemata",
+    "FROM other.t", "FROM pg_catalog.pg_tables", "FROM _dl_information_schema.tables",
     "FROM information_schema.views", "FROM system.information_schema.tables", "FROM temp.t",
+    "FROM _DL_information_schema.columns", "FROM information_schema.listing",
+    "SELECT * FROM information_schema.tables /* a /* b */ */", "SHOW _dl_information_schema.tables",
     "FROM acme.events", "FROM recurring.q", "SHOW other.t", "DESCRIBE memory.main.t",
   ]
 

@@ -11,7 +11,7 @@ import Testing
       String(contentsOfFile: Repository.path("api/openapi.yaml"), encoding: .utf8))
   }
 
-  private static func operation(_ route: Route, _ contract: YAMLValue) throws -> YAMLValue {
+  fileprivate static func operation(_ route: Route, _ contract: YAMLValue) throws -> YAMLValue {
     try #require(contract["paths"]?[route.template]?[route.method.lowercased()], "\(route)")
   }
 
@@ -100,7 +100,10 @@ import Testing
     _ route: Route, _ client: APIClient, query: String = "", body: String = "{}"
   ) async throws -> Reply {
     let path = route.template.replacing("{table}", with: "t").replacing("{id}", with: "1")
-    let takesBody = [.createTable, .ingest, .query].contains(route)
+    let takesBody = [
+      .createTable, .alterTable, .ingest, .query, .replayDeadLetters, .pinSnapshot,
+      .restoreSnapshot,
+    ].contains(route)
     return try await client.send(
       route.method, path + query, takesBody ? Array(body.utf8) : [],
       contentType: takesBody ? "application/json" : nil)
@@ -113,7 +116,8 @@ import Testing
     try await client.createTable("t", "id BIGINT").expect(201)
     for (route, name) in [
       (Route.createTable, "CreateTableRequest"), (.ingest, "IngestRequest"),
-      (.query, "QueryRequest"),
+      (.query, "QueryRequest"), (.alterTable, "AlterTableRequest"),
+      (.replayDeadLetters, "ReplayRequest"),
     ] {
       let properties = try #require(schemas[name]?["properties"]).members.keys
       #expect(properties.count > 3)
@@ -132,52 +136,119 @@ import Testing
   }
 
   @Test func answersAreAsTheContractSays() async throws {
-    let contract = try Self.contract()
+    var held = HeldAnswers(contract: try Self.contract())
     let client = try ServerProcess.shared.newTenant()
-    var seen: Set<Route> = []
-    func hold(_ route: Route, _ reply: Reply, _ status: Int = 200) throws {
-      reply.expect(status)
-      let schema = ResponseSchema(document: contract)
-      let responses = try #require(try Self.operation(route, contract)["responses"])
-      let response = schema.resolve(try #require(responses[String(status)]))
-      let content = try #require(response["content"], "\(route)")
-      if status < 300 { seen.insert(route) }
-      guard let json = content["application/json"]?["schema"] else {
-        #expect(reply.header("Content-Type")?.hasPrefix("text/plain") == true, "\(route)")
-        return
-      }
-      let value = try #require(reply.json)
-      #expect(schema.faults(value, json) == [], "\(route): \(reply.text.prefix(500))")
-    }
-    let made = try await client.createTable(
-      "t", "id BIGINT", "at TIMESTAMPTZ", more: #", "event_time_column": "at""#)
-    try hold(.createTable, made, 201)
-    #expect(made.header("Location") == "/v1/tables/t")
-    try hold(
-      .ingest,
-      try await client.ingest(
-        "t", [("a", #"{"id": 1}"#), ("b", #"{"id": "x"}"#)], more: #", "on_error": "dead_letter""#))
-    let visible = try await client.ingestVisibly("t", key: "c", #"{"id": 2}"#)
-    try hold(.ingest, visible)
-    try hold(.query, try await client.query("FROM t"))
+    let snapshot = try await Self.holdWritesAndQueries(client, &held)
+    try await Self.holdSchemas(client, &held)
     for (route, path) in [
-      (Route.health, "health"), (.ready, "ready"), (.metrics, "metrics"), (.version, "version"),
+      (Route.health, "health"), (.listSchemas, "tables/t/schemas?limit=1"), (.ready, "ready"),
+      (.metrics, "metrics"), (.version, "version"),
       (.limits, "limits"), (.listTables, "tables?limit=1"), (.getTable, "tables/t"),
-      (.listSnapshots, "snapshots?limit=1"), (.lag, "lag"),
-      (.listDeadLetters, "dead-letters?limit=1"),
-      (.getSnapshot, "snapshots/\(visible["visible_snapshot_id"]?.integer ?? 0)"),
+      (.listSnapshots, "snapshots?limit=1"), (.lag, "lag"), (.uiSchema, "ui/schema"),
+      (.listDeadLetters, "dead-letters?limit=1"), (.getSnapshot, "snapshots/\(snapshot)"),
+      (.tableChanges, "tables/t/changes?from_snapshot=\(snapshot)&to_snapshot=\(snapshot)"),
     ] {
-      try hold(route, try await client.get("/v1/" + path))
+      try held.hold(route, try await client.get("/v1/" + path))
     }
+    try await Self.holdDeadLetters(client, &held)
+    try await Self.holdHistory(client, snapshot, &held)
     for (route, path) in [
       (Route.runCompaction, "compaction"), (.runRetention, "retention"),
       (.runIntegrity, "integrity"),
     ] {
-      try hold(route, try await client.post("/v1/\(path)/run"))
+      try held.hold(route, try await client.post("/v1/\(path)/run"))
     }
-    try hold(.createTable, try await client.createTable("t", "id BIGINT"), 409)
-    try hold(.query, try await client.query("FROM nosuch"), 404)
-    try hold(.deleteTable, try await client.delete("/v1/tables/t"))
-    #expect(seen == Set(Route.allCases))
+    try held.hold(.createTable, try await client.createTable("t", "id BIGINT"), 409)
+    try held.hold(.query, try await client.query("FROM nosuch"), 404)
+    try held.hold(.deleteTable, try await client.delete("/v1/tables/t"))
+    #expect(held.seen == Set(Route.allCases))
+  }
+
+  /// - Returns: a snapshot that shows a row of table `t`.
+  private static func holdWritesAndQueries(
+    _ client: APIClient, _ held: inout HeldAnswers
+  ) async throws -> Int64 {
+    let made = try await client.createTable(
+      "t", "id BIGINT", "at TIMESTAMPTZ", more: #", "event_time_column": "at""#)
+    try held.hold(.createTable, made, 201)
+    #expect(made.header("Location") == "/v1/tables/t")
+    try held.hold(
+      .ingest,
+      try await client.ingest(
+        "t", [("a", #"{"id": 1}"#), ("b", #"{"id": "x"}"#)], more: #", "on_error": "dead_letter""#))
+    let visible = try await client.ingestVisibly("t", key: "c", #"{"id": 2}"#)
+    try held.hold(.ingest, visible)
+    try held.hold(.query, try await client.query("FROM t"))
+    return visible["visible_snapshot_id"]?.integer ?? 0
+  }
+
+  private static func holdSchemas(
+    _ client: APIClient, _ held: inout HeldAnswers
+  ) async throws {
+    let proposal = try await client.post(
+      "/v1/tables", #"{"table_name": "s", "dry_run": true, "sample_records": [{"a": 1}]}"#)
+    try held.hold(.createTable, proposal)
+    let altered = try await client.send(
+      "PATCH", "/v1/tables/t",
+      Array(
+        #"""
+        {"schema_json": {"columns": [{"name": "key", "type": "DECIMAL(19,0)", "renamed_from": "id"},
+          {"name": "at", "type": "TIMESTAMPTZ", "comment": "when"}]}}
+        """#.utf8), contentType: "application/json")
+    try held.hold(.alterTable, altered)
+    try held.hold(
+      .alterTable,
+      try await client.send(
+        "PATCH", "/v1/tables/t",
+        Array(#"{"schema_json": {"columns": [{"name": "at", "type": "DATE"}]}}"#.utf8),
+        contentType: "application/json"), 409)
+  }
+
+  private static func holdDeadLetters(
+    _ client: APIClient, _ held: inout HeldAnswers
+  ) async throws {
+    let letters = try await client.get("/v1/dead-letters")
+    let letter = letters["dead_letters"]?.elements?.first?["dead_letter_id"]?.integer ?? 0
+    try held.hold(
+      .replayDeadLetters,
+      try await client.post("/v1/dead-letters/replay", #"{"ids": [\#(letter), 999999999]}"#))
+    try held.hold(.discardDeadLetter, try await client.delete("/v1/dead-letters/\(letter)"))
+    try held.hold(.discardDeadLetter, try await client.delete("/v1/dead-letters/999999999"), 404)
+  }
+
+  private static func holdHistory(
+    _ client: APIClient, _ snapshot: Int64, _ held: inout HeldAnswers
+  ) async throws {
+    try held.hold(
+      .pinSnapshot,
+      try await client.post("/v1/snapshots/pin", #"{"snapshot_id": \#(snapshot)}"#))
+    try held.hold(
+      .restoreSnapshot,
+      try await client.post("/v1/snapshots/restore", #"{"snapshot_id": \#(snapshot)}"#))
+    try held.hold(.unpinSnapshot, try await client.delete("/v1/snapshots/pin/\(snapshot)"))
+    try held.hold(.unpinSnapshot, try await client.delete("/v1/snapshots/pin/\(snapshot)"), 404)
+  }
+}
+
+/// Answers that were held against the contract.
+private struct HeldAnswers {
+  let contract: YAMLValue
+  private(set) var seen: Set<Route> = []
+
+  init(contract: YAMLValue) { self.contract = contract }
+
+  mutating func hold(_ route: Route, _ reply: Reply, _ status: Int = 200) throws {
+    reply.expect(status)
+    let schema = ResponseSchema(document: contract)
+    let responses = try #require(try ContractTests.operation(route, contract)["responses"])
+    let response = schema.resolve(try #require(responses[String(status)]))
+    let content = try #require(response["content"], "\(route)")
+    if status < 300 { seen.insert(route) }
+    guard let json = content["application/json"]?["schema"] else {
+      #expect(reply.header("Content-Type")?.hasPrefix("text/plain") == true, "\(route)")
+      return
+    }
+    let value = try #require(reply.json)
+    #expect(schema.faults(value, json) == [], "\(route): \(reply.text.prefix(500))")
   }
 }

@@ -21,16 +21,21 @@ import Testing
     case .listTables, .getTable, .listSchemas: [.queryReader, .tableAdmin]
     case .createTable, .alterTable, .deleteTable: [.tableAdmin]
     case .ingest: [.ingestWriter]
-    case .query: [.queryReader]
+    case .query, .uiSchema, .tableChanges: [.queryReader]
     case .listSnapshots, .getSnapshot: [.queryReader, .opsAdmin]
-    case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity: [.opsAdmin]
+    case .lag, .listDeadLetters, .replayDeadLetters, .discardDeadLetter, .runCompaction,
+      .runRetention, .runIntegrity, .pinSnapshot, .unpinSnapshot, .restoreSnapshot:
+      [.opsAdmin]
     }
   }
 
   private static func call(_ route: Route, _ client: APIClient) async throws -> Reply {
     let path = route.template.replacing("{table}", with: "nosuch")
       .replacing("{id}", with: "999999999")
-    let takesBody = [.createTable, .alterTable, .ingest, .query].contains(route)
+    let takesBody = [
+      .createTable, .alterTable, .ingest, .query, .replayDeadLetters, .pinSnapshot,
+      .restoreSnapshot,
+    ].contains(route)
     return try await client.send(
       route.method, path, takesBody ? Array("{}".utf8) : [],
       contentType: takesBody ? "application/json" : nil)

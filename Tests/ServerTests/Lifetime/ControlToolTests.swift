@@ -47,6 +47,36 @@ import Testing
         == #"["BIGINT","VARCHAR","TIMESTAMP WITH TIME ZONE","DOUBLE"]"#)
   }
 
+  @Test func aTableIsMadeFromASampleAndAltered() async throws {
+    let folder = try TemporaryFolder()
+    let sample = try folder.write(
+      #"{"id": 1, "at": "2024-02-29T12:00:00Z"}"# + "\n" + #"{"id": 2, "note": "x"}"# + "\n",
+      to: "sample.ndjson")
+    let proposal = try await Self.run(
+      "tables", "create", "sampled", "--sample", sample, "--dry-run", folder: folder)
+    #expect(proposal.code == .exited(0) && proposal.output.contains("BIGINT"), "\(proposal)")
+    let made = try await Self.run(
+      "tables", "create", "sampled", "--sample", sample, folder: folder)
+    #expect(made.code == .exited(0), "\(made)")
+    let tried = try await Self.run(
+      "tables", "alter", "sampled", "--drop", "at", "--dry-run", folder: folder)
+    #expect(tried.output.contains("drop at\nnothing was changed; schema version 1"), "\(tried)")
+    let altered = try await Self.run(
+      "tables", "alter", "sampled", "--rename", "note=text", "--add", "more INTEGER",
+      "--default", "more=7", "--comment", "text=what was said", folder: folder)
+    #expect(altered.code == .exited(0), "\(altered)")
+    #expect(altered.output.contains("rename text (was note)"), "\(altered)")
+    #expect(altered.output.contains("done; schema version 2"), "\(altered)")
+    let refused = try await Self.run(
+      "tables", "alter", "sampled", "--type", "id=INTEGER", folder: folder)
+    #expect(refused.code != .exited(0) && refused.errors.contains("\"id\""), "\(refused)")
+    let unknown = try await Self.run("tables", "alter", "sampled", "--drop", "no", folder: folder)
+    #expect(unknown.code == .exited(2), "\(unknown)")
+    let versions = try await Self.run("tables", "schemas", "sampled", folder: folder)
+    #expect(versions.output.contains("text VARCHAR, more INTEGER"), "\(versions)")
+    #expect(versions.output.contains("note VARCHAR"), "\(versions)")
+  }
+
   @Test func linesOfJSONAreIngestedByTheirKey() async throws {
     let folder = try TemporaryFolder()
     let lines = (1...250).map { #"{"id": \#($0), "text": "row \#($0)"}"# }.joined(separator: "\n")

@@ -213,7 +213,7 @@ import Testing
 
   @Test func onlyOfferedFormsAreGiven() async throws {
     let (client, _) = try await Self.tenant()
-    for type in ["text/html", "image/png", "application/vnd.apache.parquet", "text/csvx"] {
+    for type in ["text/html", "image/png", "application/vnd.apache.orc", "text/csvx"] {
       try await client.with("Accept", type).query("SELECT 1").expectError(406, "NOT_ACCEPTABLE")
     }
     for type in ["*/*", "application/json", "text/html, application/json;q=0.9", "application/*"] {

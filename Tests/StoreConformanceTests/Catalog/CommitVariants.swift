@@ -86,12 +86,14 @@ extension EventCommit {
     owner: OwnerID? = nil, fences: [TenantFence]? = nil,
     tables: [CommittedTable]? = nil, files: [NewDataFile]? = nil,
     deletes: [NewDeleteFile]? = nil,
-    ledger: [NewLedgerRow]? = nil, deadLetters: [NewDeadLetter]? = nil
+    ledger: [NewLedgerRow]? = nil, deadLetters: [NewDeadLetter]? = nil,
+    replays: [LetterReplay]? = nil, tombstones: [KeyTombstone]? = nil
   ) -> EventCommit {
     EventCommit(
       id: id, owner: owner ?? self.owner, fences: fences ?? self.fences,
       tables: tables ?? self.tables, files: files ?? self.files,
       deletes: deletes ?? self.deletes, ledger: ledger ?? self.ledger,
-      deadLetters: deadLetters ?? self.deadLetters)
+      deadLetters: deadLetters ?? self.deadLetters, replays: replays ?? self.replays,
+      tombstones: tombstones ?? self.tombstones)
   }
 }

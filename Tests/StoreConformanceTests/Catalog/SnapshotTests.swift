@@ -171,6 +171,35 @@ import Testing
     }
   }
 
+  /// As the DuckLake extension's COMMENT ON writes them: a new row, and an end to the one before.
+  @Test(arguments: StoreBackends.all)
+  func commentsAreThoseOfTheSnapshotAndTheTenant(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let table = try await lab.makeTable(of: "acme")
+      let other = try await lab.makeTable(of: "globex")
+      try await lab.publishRows(table, 1)
+      let first = try await lab.commitAll([table.tenant]).snapshot
+      let second = SnapshotID(first.rawValue + 1)
+      for row in [
+        "\(table.id.rawValue), \(first.rawValue), \(second.rawValue), 'comment', 'old'",
+        "\(table.id.rawValue), \(second.rawValue), NULL, 'comment', 'new'",
+        "\(table.id.rawValue), \(first.rawValue), NULL, 'colour', 'red'",
+        "\(other.id.rawValue), \(first.rawValue), NULL, 'comment', 'theirs'",
+      ] {
+        try await lab.backend.damage("INSERT INTO ducklake_tag VALUES (\(row))")
+      }
+      try await lab.backend.damage(
+        "INSERT INTO ducklake_column_tag VALUES (\(table.id.rawValue), 1, \(first.rawValue), "
+          + "\(second.rawValue), 'comment', 'a column''s')")
+      let then = try await lab.catalog.comments(tenant: table.tenant, at: first)
+      #expect(
+        then
+          == LakeComments(tables: [table.id: "old"], columns: [table.id: [1: "a column's"]]))
+      let now = try await lab.catalog.comments(tenant: table.tenant, at: second)
+      #expect(now == LakeComments(tables: [table.id: "new"]))
+    }
+  }
+
   @Test(arguments: StoreBackends.all)
   func progressTellsHeadWatermarkAndOldestPending(_ kind: StoreKind) async throws {
     try await withLab(kind) { lab in

@@ -25,7 +25,7 @@ import Testing
         }
         let content = try await lab.catalog.contents(
           of: seen.map(\.0), tenant: table.tenant)
-        #expect(seen.map { content[$0.0]?[0].rows } == seen.map { Int64($0.1.count) })
+        #expect(seen.map { content[$0.0]?.first?.rows } == seen.map { Int64($0.1.count) })
       }
       let account = try #require(try await lab.catalog.accounts().first)
       #expect(account.isBalanced)

@@ -30,7 +30,7 @@ struct DuckLakeOracle {
     let history: [[Int64]]?
   }
 
-  private struct WriteAnswer: Decodable {
+  struct WriteAnswer: Decodable {
     struct Statistics: Decodable {
       let columnID: Int64
       let byteCount: Int64
@@ -105,7 +105,7 @@ struct DuckLakeOracle {
     try await ask(["read": ReadRequest(catalog: catalog, tables: tables)])
   }
 
-  private static func ask<Answer: Decodable & Sendable>(
+  static func ask<Answer: Decodable & Sendable>(
     _ request: [String: some Encodable]
   ) async throws -> Answer {
     let input = try JSONEncoder().encode(request)

@@ -27,6 +27,15 @@ import Testing
     "SELECT path FROM ducklake_data_file f WHERE f.table_id = ?1 AND f.begin_snapshot <= ?2"
       + " AND (f.end_snapshot IS NULL OR f.end_snapshot > ?2)",
     "SELECT 1 FROM ducklake_delete_file d WHERE d.data_file_id = ?1",
+    "SELECT f.path, d.path FROM ducklake_data_file f LEFT JOIN ducklake_delete_file d"
+      + " ON d.delete_file_id = (SELECT c.delete_file_id FROM ducklake_delete_file c"
+      + " WHERE c.data_file_id = f.data_file_id AND c.begin_snapshot <= ?2"
+      + " ORDER BY c.begin_snapshot DESC LIMIT 1)"
+      + " AND (d.end_snapshot IS NULL OR d.end_snapshot > ?2)"
+      + " WHERE f.table_id = ?1 AND f.begin_snapshot <= ?2"
+      + " AND (f.end_snapshot IS NULL OR f.end_snapshot > ?2)",
+    "UPDATE ducklake_delete_file SET end_snapshot = ?2"
+      + " WHERE data_file_id = ?1 AND end_snapshot IS NULL",
     "SELECT t.table_id FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)"
       + " WHERE t.tenant_id = ?1 AND t.created_snapshot <= ?2"
       + " AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > ?2)"
@@ -61,6 +70,28 @@ import Testing
     }
     #expect(!steps.isEmpty)
     #expect(scans.isEmpty, "\(steps)")
+    await backend.remove()
+  }
+
+  /// There may be thousands of delete files before the live one.
+  @Test func theLiveDeleteFileIsFoundWithoutThoseBefore() async throws {
+    let backend = try await SQLiteBackend(clock: TestClock())
+    _ = try await backend.open()
+    let path = backend.databasePath
+    let steps = try await offPool {
+      let connection = try SQLiteConnection(path: path, mode: .readOnly)
+      let rows = try connection.prepare(
+        """
+        EXPLAIN QUERY PLAN SELECT f.data_file_id, d.delete_file_id
+        FROM ducklake_data_file f LEFT JOIN ducklake_delete_file d
+          ON d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL
+        WHERE f.table_id = ?1 AND f.end_snapshot IS NULL
+        """)
+      var steps: [String] = []
+      while try rows.step() { steps.append(rows.text(3)) }
+      return steps
+    }
+    #expect(steps.contains { $0.contains("USING INDEX duckmesh_delete_file_live") }, "\(steps)")
     await backend.remove()
   }
 }

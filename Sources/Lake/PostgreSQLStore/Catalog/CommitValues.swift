@@ -27,7 +27,7 @@ enum CommitValues {
     ] + statistics(files.flatMap(\.statistics))
   }
 
-  private static func statistics(_ columns: [ColumnStatistics]) -> [PostgreSQLValue] {
+  static func statistics(_ columns: [ColumnStatistics]) -> [PostgreSQLValue] {
     let ranges = columns.map(range)
     return [
       .int64s(columns.map(\.columnID)), .int64s(columns.map(\.byteCount)),
@@ -62,7 +62,24 @@ enum CommitValues {
       .int64s(commit.deletes.map(\.table.rawValue)), .int64s(commit.deletes.map(\.dataFile)),
       .texts(commit.deletes.map(\.name)), .int64s(commit.deletes.map(\.deleteCount)),
       .int64s(commit.deletes.map(\.byteCount)), .int64s(commit.deletes.map(\.footerByteCount)),
-      .text(commit.changes.joined(separator: ",")),
+    ] + replays(commit) + [.text(commit.changes.joined(separator: ","))]
+  }
+
+  /// What the commit makes of dead letters; the empty text stands for one that stays.
+  private static func replays(_ commit: EventCommit) -> [PostgreSQLValue] {
+    let replays = commit.replays
+    let refusals = replays.map { replay -> (reason: String, message: String) in
+      guard case .refused(let reason, let message) = replay.outcome else { return ("", "") }
+      return (storable(reason), storable(message))
+    }
+    return [
+      .int64s(commit.ledger.map(\.counts.replayed)), .int64s(replays.map(\.letter)),
+      .int64s(replays.map(\.tenant.rawValue)), .int64s(replays.map(\.table.rawValue)),
+      .int64s(replays.map(\.token.rawValue)), .int64s(replays.map(\.revision)),
+      .texts(replays.map { $0.settlement?.rawValue ?? "" }), .texts(refusals.map(\.reason)),
+      .texts(refusals.map(\.message)), .int64s(commit.tombstones.map(\.table.rawValue)),
+      .byteStrings(commit.tombstones.map(\.keyHash)),
+      .int64s(commit.tombstones.map(\.token.rawValue)),
     ]
   }
 

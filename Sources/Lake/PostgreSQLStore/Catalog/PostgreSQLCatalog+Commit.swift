@@ -22,6 +22,7 @@ extension PostgreSQLCatalog {
     case "committed": return Self.receipt(rows, 0, from: 1)
     case "fenced": throw .fenced(rows.int64s(0, 3).map(TenantID.init))
     case "changed": throw .tablesChanged(rows.int64s(0, 3).map(TableID.init))
+    case "letters": throw .lettersChanged(rows.int64s(0, 3))
     case "unaccounted": throw .inconsistent(reason: unaccounted ?? "")
     case "foreign": throw .inconsistent(reason: "a table of another tenant")
     case "unsearched":

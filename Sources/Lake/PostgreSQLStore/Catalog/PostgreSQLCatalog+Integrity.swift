@@ -9,7 +9,7 @@ extension PostgreSQLCatalog {
     let rows = try await call(
       """
       SELECT n.tenant_id, n.tenant_name, h.head, c.watermark, c.inserted, c.superseded,
-        c.no_operation, c.dead_lettered, c.discarded,
+        c.no_operation, c.dead_lettered - c.replayed - c.discarded, c.discarded,
         \(VoidSQL.count("n.tenant_id", "v.last_token <= c.watermark"))::BIGINT,
         \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark"))::BIGINT, c.deleted
       FROM duckmesh_tenant n JOIN duckmesh_head h USING (tenant_id)
@@ -49,8 +49,8 @@ extension PostgreSQLCatalog {
       t.dropped_snapshot IS NOT NULL AND NOT EXISTS (\(TableHistorySQL.shownState)), files.*
     FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
     CROSS JOIN LATERAL (
-      SELECT coalesce(sum(k.inserted), 0)::BIGINT AS inserted,
-        coalesce(sum(k.removed_rows), 0)::BIGINT AS removed
+      SELECT coalesce(sum(k.inserted + k.restored_rows), 0)::BIGINT AS inserted,
+        coalesce(sum(k.removed_rows + k.undone_rows), 0)::BIGINT AS removed
       FROM duckmesh_ledger k WHERE k.tenant_id = t.tenant_id AND k.table_id = t.table_id) l
     CROSS JOIN LATERAL (
       SELECT \(FileRows.arrays) FROM (

@@ -100,10 +100,15 @@ extension PostgreSQLCatalog {
       """
       SELECT path::TEXT, \(SQLFunction.microseconds.name)(schedule_start)
       FROM ducklake_files_scheduled_for_deletion
-      WHERE path_is_relative AND schedule_start <= \(SQLFunction.timestamp.name)($1)
+      WHERE path_is_relative AND schedule_start <= \(SQLFunction.timestamp.name)(
+        least($1, (SELECT min(p.created_at) - \(PinSQL.holdMarginMicroseconds)
+          FROM duckmesh_pin p WHERE p.holder <> ''
+            AND \(PinSQL.isLive("p", now: "\(SQLFunction.now.name)($3)")))))
       ORDER BY schedule_start LIMIT $2
       """,
-      [.int64(Self.bounded(before).microseconds), .int64(Int64(limit))])
+      [
+        .int64(Self.bounded(before).microseconds), .int64(Int64(limit)), database.wallOverride,
+      ])
     return (0..<rows.count).map { row in
       ScheduledFile(
         path: rows.text(row, 0), scheduledAt: Timestamp(microseconds: rows.int64(row, 1)))

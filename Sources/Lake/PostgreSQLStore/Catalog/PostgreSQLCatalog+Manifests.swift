@@ -1,4 +1,5 @@
 import Catalog
+import LakeTables
 import Model
 import PostgreSQL
 
@@ -34,8 +35,7 @@ extension PostgreSQLCatalog {
   }
 
   private static let shownTables = """
-    WHERE t.tenant_id = $1 AND t.created_snapshot <= $2
-      AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > $2)
+    WHERE t.tenant_id = $1 AND \(TableHistorySQL.isShown(at: "$2"))
     """
 
   private static let allTables = manifestSelection(TableRows.selection(at: "$2") + shownTables)

@@ -1,4 +1,5 @@
 import Catalog
+import LakeTables
 import Model
 import PostgreSQL
 
@@ -56,7 +57,7 @@ extension PostgreSQLCatalog {
     tenant: TenantID, before id: SnapshotID?, limit: Int
   ) async throws(CatalogError) -> [SnapshotRecord] {
     let rows = try await call(
-      Self.snapshotSelection("w.snapshot_id < $3"),
+      snapshotSelection("w.snapshot_id < $3"),
       [.int64(tenant.rawValue), .int64(Int64(limit)), .int64(id?.rawValue ?? .max)])
     return (0..<rows.count).map { Self.snapshot(rows, $0, from: 0) }
   }
@@ -64,19 +65,23 @@ extension PostgreSQLCatalog {
   private func oneSnapshot(
     _ condition: String, _ values: [PostgreSQLValue]
   ) async throws(CatalogError) -> SnapshotRecord {
-    let rows = try await call(Self.snapshotSelection(condition), values)
+    let rows = try await call(snapshotSelection(condition), values)
     guard rows.count > 0 else { throw .snapshotNotFound }
     return Self.snapshot(rows, 0, from: 0)
   }
 
   /// The snapshots of tenant $1 that satisfy `condition`, newest first, at most $2.
-  private static func snapshotSelection(_ condition: String) -> String {
+  private func snapshotSelection(_ condition: String) -> String {
     """
     SELECT w.snapshot_id, \(SQLFunction.microseconds.name)(s.snapshot_time), c.author, w.watermark,
       (SELECT max(p.snapshot_id) FROM duckmesh_watermark p
-        WHERE p.tenant_id = $1 AND p.snapshot_id < w.snapshot_id)
+        WHERE p.tenant_id = $1 AND p.snapshot_id < w.snapshot_id),
+      p.created_at, p.expires_at, p.pin_name, r.restored_from
     FROM duckmesh_watermark w JOIN ducklake_snapshot s USING (snapshot_id)
     LEFT JOIN ducklake_snapshot_changes c USING (snapshot_id)
+    \(PinSQL.join(now: "\(SQLFunction.now.name)(\(database.wallOverrideText))"))
+    LEFT JOIN duckmesh_restore r
+      ON r.tenant_id = w.tenant_id AND r.snapshot_id = w.snapshot_id
     WHERE w.tenant_id = $1 AND \(condition) ORDER BY w.snapshot_id DESC LIMIT $2
     """
   }
@@ -89,7 +94,14 @@ extension PostgreSQLCatalog {
       time: Timestamp(microseconds: rows.int64(row, first + 1)),
       createdBy: rows.text(row, first + 2),
       watermark: VisibilityToken(rows.int64(row, first + 3)),
-      parent: rows.optionalInt64(row, first + 4).map(SnapshotID.init))
+      parent: rows.optionalInt64(row, first + 4).map(SnapshotID.init),
+      pin: rows.optionalInt64(row, first + 5).map { createdAt in
+        SnapshotPin(
+          snapshot: SnapshotID(rows.int64(row, first)),
+          name: rows.optionalText(row, first + 7), createdAt: Timestamp(microseconds: createdAt),
+          expiresAt: rows.optionalInt64(row, first + 6).map { Timestamp(microseconds: $0) })
+      },
+      restoredFrom: rows.optionalInt64(row, first + 8).map(SnapshotID.init))
   }
 
   package func contents(
@@ -118,8 +130,7 @@ extension PostgreSQLCatalog {
       coalesce(l.last_token, 0)
     FROM unnest($2) AS a(snapshot_id)
     JOIN ducklake_snapshot s ON s.snapshot_id = a.snapshot_id
-    LEFT JOIN duckmesh_table t ON t.tenant_id = $1 AND t.created_snapshot <= a.snapshot_id
-      AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > a.snapshot_id)
+    LEFT JOIN duckmesh_table t ON t.tenant_id = $1 AND \(TableHistorySQL.isShown(at: "a.snapshot_id"))
     CROSS JOIN LATERAL (
       SELECT count(*) AS files, coalesce(sum(k.file_size_bytes), 0)::BIGINT AS bytes
       FROM ducklake_data_file k WHERE k.table_id = t.table_id
@@ -141,8 +152,9 @@ extension PostgreSQLCatalog {
           WHERE tenant_id = $1 AND first_token > c.watermark ORDER BY first_token LIMIT 1),
         \(VoidRows.columns("h.tenant_id")), latest.*
       FROM duckmesh_head h JOIN duckmesh_consumer c USING (tenant_id)
-      CROSS JOIN LATERAL (\(Self.snapshotSelection("TRUE"))) AS latest(
-        snapshot_id, snapshot_time, author, shown, parent)
+      CROSS JOIN LATERAL (\(snapshotSelection("TRUE"))) AS latest(
+        snapshot_id, snapshot_time, author, shown, parent, pinned_at, pinned_until, pin_name,
+        restored_from)
       WHERE h.tenant_id = $1
       """,
       [.int64(tenant.rawValue), .int64(1)])

@@ -1,7 +1,8 @@
 extension SQLFunction {
   static let catalog =
-    [openSnapshot, commitEvents, resolveEvents]
+    [openSnapshot] + replaying + [commitEvents, resolveEvents]
     + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
+    + pins
     + [makeTenant, makeTable, alterTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }
 

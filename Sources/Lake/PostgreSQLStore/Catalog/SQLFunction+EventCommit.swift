@@ -7,7 +7,8 @@ extension SQLFunction {
   /// `outcome` is `committed`, or says why nothing was changed: `fenced` (`refused` holds the
   /// tenants), `unaccounted`, `changed` (the tables), `foreign` (the tables of another tenant),
   /// `unsearched` (keyed tables without a look for their keys), `miscounted` (tables whose delete
-  /// files do not remove what the ledger says), `contended`.
+  /// files do not remove what the ledger says), `letters` (`refused` holds those
+  /// that are not as they were claimed), `contended`.
   static let commitEvents = SQLFunction(
     "commit_events",
     """
@@ -27,6 +28,10 @@ extension SQLFunction {
       searched_tables BIGINT[], live_tables BIGINT[], live_files BIGINT[], live_deletes BIGINT[],
       delete_tables BIGINT[], delete_data_files BIGINT[], delete_names TEXT[],
       delete_counts BIGINT[], delete_sizes BIGINT[], delete_footer_sizes BIGINT[],
+      replayed_counts BIGINT[], replay_letters BIGINT[], replay_tenants BIGINT[],
+      replay_tables BIGINT[], replay_tokens BIGINT[], replay_revisions BIGINT[],
+      replay_settlements TEXT[], replay_reasons TEXT[], replay_messages TEXT[],
+      tombstone_tables BIGINT[], tombstone_hashes BYTEA[], tombstone_tokens BIGINT[],
       change_words TEXT, is_accounted BOOLEAN, wall_overriding BIGINT, lease_overriding BIGINT,
       OUT outcome TEXT, OUT refused BIGINT[], OUT committed BIGINT, OUT committed_time BIGINT)
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
@@ -35,6 +40,7 @@ extension SQLFunction {
       opening RECORD;
     BEGIN
       \(checkFences)
+      \(SQLFunction.checkReplays)
       \(checkTables)
       \(registerFiles)
       \(SQLFunction.registerDeletes)
@@ -141,17 +147,18 @@ extension SQLFunction {
 
   private static let moveWatermarks = """
     INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
-      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, table_rows)
+      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, replayed,
+      table_rows)
     SELECT line.tenant_id, line.table_id, opening.opened, fence.from_token + 1, fence.to_token,
       line.inserted, line.superseded, line.no_operation, line.dead_lettered, line.deleted,
-      line.removed, line.inserted - line.removed + coalesce(
+      line.removed, line.replayed, line.inserted - line.removed + coalesce(
         (SELECT last.table_rows FROM duckmesh_ledger AS last
           WHERE last.tenant_id = line.tenant_id AND last.table_id = line.table_id
           ORDER BY last.snapshot_id DESC LIMIT 1), 0)
     FROM unnest(ledger_tenants, ledger_tables, inserted_counts, superseded_counts,
-        no_operation_counts, dead_letter_counts, deleted_counts, removed_counts)
+        no_operation_counts, dead_letter_counts, deleted_counts, removed_counts, replayed_counts)
       AS line(tenant_id, table_id, inserted, superseded, no_operation, dead_lettered, deleted,
-        removed)
+        removed, replayed)
     JOIN unnest(tenants, from_tokens, to_tokens) AS fence(tenant_id, from_token, to_token)
       ON fence.tenant_id = line.tenant_id;
 
@@ -160,10 +167,10 @@ extension SQLFunction {
     line AS (
       SELECT tenant_id, sum(inserted) AS inserted, sum(superseded) AS superseded,
         sum(no_operation) AS no_operation, sum(dead_lettered) AS dead_lettered,
-        sum(deleted) AS deleted
+        sum(deleted) AS deleted, sum(replayed) AS replayed
       FROM unnest(ledger_tenants, inserted_counts, superseded_counts, no_operation_counts,
-          dead_letter_counts, deleted_counts)
-        AS counted(tenant_id, inserted, superseded, no_operation, dead_lettered, deleted)
+          dead_letter_counts, deleted_counts, replayed_counts)
+        AS counted(tenant_id, inserted, superseded, no_operation, dead_lettered, deleted, replayed)
       GROUP BY tenant_id),
     mark AS (
       INSERT INTO duckmesh_watermark(tenant_id, snapshot_id, watermark)
@@ -173,7 +180,8 @@ extension SQLFunction {
       superseded = consumer.superseded + coalesce(line.superseded, 0),
       no_operation = consumer.no_operation + coalesce(line.no_operation, 0),
       dead_lettered = consumer.dead_lettered + coalesce(line.dead_lettered, 0),
-      deleted = consumer.deleted + coalesce(line.deleted, 0)
+      deleted = consumer.deleted + coalesce(line.deleted, 0),
+      replayed = consumer.replayed + coalesce(line.replayed, 0)
     FROM fence LEFT JOIN line ON line.tenant_id = fence.tenant_id
     WHERE consumer.tenant_id = fence.tenant_id AND consumer.tenant_id = ANY (tenants);
     """
@@ -191,6 +199,7 @@ extension SQLFunction {
           key, payload, ordinal)
       ORDER BY letter.ordinal;
     END IF;
+    \(SQLFunction.carryOutReplays)
     INSERT INTO duckmesh_commit(commit_id, snapshot_id, committed_at)
     VALUES (commit_name, opening.opened, instant);
     INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author, commit_extra_info)

@@ -1,3 +1,5 @@
+import LakeTables
+
 extension SQLFunction {
   /// Takes snapshots out of the lake and schedules the files that only they reached.
   ///
@@ -13,12 +15,19 @@ extension SQLFunction {
       leaving BIGINT[];
       successors BIGINT[];
       instant BIGINT;
+      -- The first snapshot that stays after all that went: what ends later and has begun by then
+      -- is still shown there, so that what ended later need not be looked at.
+      horizon BIGINT := 9223372036854775807;
     BEGIN
       PERFORM FROM duckmesh_lake_head FOR NO KEY UPDATE;
       instant := \(now.name)(overriding);
       WITH gone AS (
         DELETE FROM ducklake_snapshot WHERE snapshot_id = ANY (candidates)
           AND snapshot_id <> (SELECT max(newest.snapshot_id) FROM ducklake_snapshot AS newest)
+          AND NOT EXISTS (
+            SELECT FROM duckmesh_pin AS pin
+            WHERE ducklake_snapshot.snapshot_id BETWEEN pin.first_snapshot AND pin.last_snapshot
+              AND \(PinSQL.isLive("pin", now: "instant")))
           AND NOT EXISTS (
             SELECT FROM duckmesh_watermark AS mark
             WHERE mark.snapshot_id = ducklake_snapshot.snapshot_id AND NOT EXISTS (
@@ -30,10 +39,12 @@ extension SQLFunction {
         -- The commit's own trace goes with it: nobody is in doubt about it any more.
         DELETE FROM ducklake_snapshot_changes WHERE snapshot_id = ANY (leaving);
         DELETE FROM duckmesh_commit WHERE snapshot_id = ANY (leaving);
+        DELETE FROM duckmesh_restore WHERE snapshot_id = ANY (leaving);
         SELECT array_agg(
           (SELECT min(next.snapshot_id) FROM ducklake_snapshot AS next
             WHERE next.snapshot_id > gone.snapshot_id) ORDER BY gone.snapshot_id)
         INTO successors FROM unnest(leaving) AS gone(snapshot_id);
+        horizon := successors[cardinality(successors)];
         \(handOnWatermarks)
         \(handOnLedger)
       END IF;
@@ -67,10 +78,13 @@ extension SQLFunction {
       FROM moved JOIN unnest(leaving, successors) AS place(snapshot_id, successor)
         USING (snapshot_id))
     INSERT INTO duckmesh_ledger AS kept(tenant_id, table_id, snapshot_id, first_token, last_token,
-      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, table_rows)
+      inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, replayed,
+      restored_rows, undone_rows, table_rows)
     SELECT tenant_id, table_id, successor, min(first_token),
       max(last_token) FILTER (WHERE age = 1), sum(inserted), sum(superseded), sum(no_operation),
-      sum(dead_lettered), sum(deleted), sum(removed_rows), max(table_rows) FILTER (WHERE age = 1)
+      sum(dead_lettered), sum(deleted), sum(removed_rows), sum(replayed), sum(restored_rows),
+      sum(undone_rows),
+      max(table_rows) FILTER (WHERE age = 1)
     FROM placed GROUP BY tenant_id, table_id, successor
     ON CONFLICT (tenant_id, table_id, snapshot_id) DO UPDATE SET
       first_token = least(kept.first_token, excluded.first_token),
@@ -79,7 +93,10 @@ extension SQLFunction {
       no_operation = kept.no_operation + excluded.no_operation,
       dead_lettered = kept.dead_lettered + excluded.dead_lettered,
       deleted = kept.deleted + excluded.deleted,
-      removed_rows = kept.removed_rows + excluded.removed_rows;
+      removed_rows = kept.removed_rows + excluded.removed_rows,
+      replayed = kept.replayed + excluded.replayed,
+      restored_rows = kept.restored_rows + excluded.restored_rows,
+      undone_rows = kept.undone_rows + excluded.undone_rows;
     """
 
   /// Files that ended and that no snapshot lies in the life of any more. What is beyond the bound
@@ -98,7 +115,7 @@ extension SQLFunction {
           \(CommitSQL.folder(schema: "tenant.schema_id", table: "file.table_id")) AS folder
         FROM ducklake_\(kind) AS file JOIN duckmesh_table AS owned USING (table_id)
         JOIN duckmesh_tenant AS tenant USING (tenant_id)
-        WHERE file.end_snapshot IS NOT NULL AND NOT EXISTS (
+        WHERE file.end_snapshot IS NOT NULL AND file.end_snapshot <= horizon AND NOT EXISTS (
           SELECT FROM ducklake_snapshot AS shown
           WHERE shown.snapshot_id >= file.begin_snapshot
             AND shown.snapshot_id < file.end_snapshot)

@@ -6,8 +6,8 @@ extension SQLFunction {
     OR made.table_id = ANY (
         WITH present AS MATERIALIZED (
           SELECT file.table_id, file.data_file_id,
-            (SELECT max(gone.delete_file_id) FROM ducklake_delete_file AS gone
-              WHERE gone.data_file_id = file.data_file_id AND gone.end_snapshot IS NULL)
+            (SELECT gone.delete_file_id FROM ducklake_delete_file AS gone
+              WHERE gone.data_file_id = file.data_file_id AND gone.end_snapshot IS NULL LIMIT 1)
               AS delete_file_id
           FROM ducklake_data_file AS file
           WHERE file.table_id = ANY (searched_tables) AND file.end_snapshot IS NULL),
@@ -29,9 +29,9 @@ extension SQLFunction {
   static let checkRemovedRows = """
     IF outcome IS NULL THEN
       SELECT array_agg(line.table_id) INTO refused
-      FROM unnest(ledger_tables, inserted_counts, deleted_counts, no_operation_counts)
-        AS line(table_id, inserted, deleted, no_operation)
-      WHERE line.inserted + line.deleted + line.no_operation > 0
+      FROM unnest(ledger_tables, inserted_counts, deleted_counts, no_operation_counts,
+          replayed_counts) AS line(table_id, inserted, deleted, no_operation, replayed)
+      WHERE line.inserted + line.deleted + line.no_operation + line.replayed > 0
         AND line.table_id = ANY (tables) AND line.table_id <> ALL (searched_tables)
         AND (SELECT cardinality(present.primary_key) FROM duckmesh_table AS present
           WHERE present.table_id = line.table_id) > 0;
@@ -40,8 +40,8 @@ extension SQLFunction {
     IF outcome IS NULL AND cardinality(delete_names) > 0 THEN
       WITH removed AS (
         SELECT given.table_id, given.total, file.record_count, coalesce((
-            SELECT max(gone.delete_count) FROM ducklake_delete_file AS gone
-            WHERE gone.data_file_id = given.data_file_id AND gone.end_snapshot IS NULL), 0)
+            SELECT gone.delete_count FROM ducklake_delete_file AS gone
+            WHERE gone.data_file_id = given.data_file_id AND gone.end_snapshot IS NULL LIMIT 1), 0)
             AS before
         FROM unnest(delete_tables, delete_data_files, delete_counts)
           AS given(table_id, data_file_id, total)

@@ -2,8 +2,9 @@ extension SQLFunction {
   /// One rewrite: the inputs end, and the output takes their place from the snapshot of the commit
   /// on. What older snapshots show stays in the inputs.
   ///
-  /// `outcome` is `committed`, or says why nothing was changed: `fenced`, `changed` (an input or the
-  /// delete file over it is not as it was read), `schema` (the table's is another), `contended`.
+  /// `outcome` is `committed`, or says why nothing was changed: `fenced`, `changed` (an input or
+  /// the delete file over it is not as it was read), `schema` (the table's is another),
+  /// `contended`.
   static let commitRewrite = SQLFunction(
     "commit_rewrite",
     """
@@ -57,11 +58,11 @@ extension SQLFunction {
       AND file.table_id = merged_table AND file.end_snapshot IS NULL
       AND file.record_count = read.row_count AND file.begin_snapshot = read.begin_snapshot
       AND file.partial_max IS NOT DISTINCT FROM read.newest
-      AND (SELECT max(gone.delete_file_id) FROM ducklake_delete_file AS gone
-        WHERE gone.data_file_id = read.data_file_id AND gone.end_snapshot IS NULL)
+      AND (SELECT gone.delete_file_id FROM ducklake_delete_file AS gone
+        WHERE gone.data_file_id = read.data_file_id AND gone.end_snapshot IS NULL LIMIT 1)
         IS NOT DISTINCT FROM read.delete_file_id
-      AND (SELECT max(gone.delete_count) FROM ducklake_delete_file AS gone
-        WHERE gone.data_file_id = read.data_file_id AND gone.end_snapshot IS NULL)
+      AND (SELECT gone.delete_count FROM ducklake_delete_file AS gone
+        WHERE gone.data_file_id = read.data_file_id AND gone.end_snapshot IS NULL LIMIT 1)
         IS NOT DISTINCT FROM read.delete_count;
     IF version IS NOT NULL AND version IS DISTINCT FROM (
       SELECT present.schema_version FROM duckmesh_table AS present

@@ -96,6 +96,9 @@ package final class PostgreSQLDatabase: Sendable {
     clock.map { .int64($0.wall().microseconds) } ?? .null
   }
 
+  /// The same as a part of a statement; it is constant but in tests.
+  var wallOverrideText: String { clock.map { String($0.wall().microseconds) } ?? "NULL" }
+
   /// The same for leases.
   var leaseOverride: PostgreSQLValue {
     clock.map { .int64($0.lease().microseconds) } ?? .null

@@ -10,7 +10,9 @@ import PostgreSQL
 /// needs, and takes away only what no process of the release before it uses. Functions carry a
 /// number over their text, and each program installs its own beside the others.
 package struct PostgreSQLMigrator: Sendable {
-  static let all: [Migration] = [.initial, .keyedTables, .schemaVersions]
+  static let all: [Migration] = [
+    .initial, .keyedTables, .schemaVersions, .history, .deadLetterReplay,
+  ]
 
   private let options: PostgreSQLOptions
   private let clock: CatalogClock?

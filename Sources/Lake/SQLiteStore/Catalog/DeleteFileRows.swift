@@ -4,8 +4,8 @@ import SQLite
 
 /// Reads and writes the delete files of live data files.
 ///
-/// A data file has at most one live delete file, which names all of its deleted rows. The one before
-/// it ends at the snapshot at which the next one begins.
+/// A data file has at most one live delete file, which names all of its deleted rows. The one
+/// before it ends at the snapshot at which the next one begins.
 enum DeleteFileRows {
   /// A live data file and what is deleted of it.
   struct Live {

@@ -45,6 +45,7 @@ private struct EventCommitTransaction {
     try checkTables()
     try checkLedgerTables()
     try checkRemovedRows()
+    try checkReplays()
     let commit = commit
     return try mapping(CommitError.init) { () throws(SQLiteError) in
       var head = try LakeHead.read(connection)
@@ -61,6 +62,7 @@ private struct EventCommitTransaction {
       }
       for row in commit.ledger { try insertLedger(row, snapshot: head.snapshot) }
       for letter in commit.deadLetters { try insert(letter, snapshot: head.snapshot) }
+      try carryOutReplays(snapshot: head.snapshot)
       try CommitRow.insert(commit.id, head: head, now: clock.wall(), connection)
       try head.write(
         changes: commit.changes, author: "duckmesh",
@@ -202,11 +204,13 @@ private struct EventCommitTransaction {
       """
       UPDATE duckmesh_consumer SET watermark = ?2, inserted = inserted + ?3,
         superseded = superseded + ?4, no_operation = no_operation + ?5,
-        dead_lettered = dead_lettered + ?6, deleted = deleted + ?7 WHERE tenant_id = ?1
+        dead_lettered = dead_lettered + ?6, deleted = deleted + ?7, replayed = replayed + ?8
+      WHERE tenant_id = ?1
       """
     ).bind(fence.tenant.rawValue, at: 1).bind(fence.to.rawValue, at: 2)
       .bind(counts.inserted, at: 3).bind(counts.superseded, at: 4).bind(counts.noOperation, at: 5)
-      .bind(counts.deadLettered, at: 6).bind(counts.deleted, at: 7).run()
+      .bind(counts.deadLettered, at: 6).bind(counts.deleted, at: 7).bind(counts.replayed, at: 8)
+      .run()
     try head.writeWatermark(fence.to, tenant: fence.tenant, connection)
   }
 
@@ -219,8 +223,9 @@ private struct EventCommitTransaction {
     try connection.statement(
       """
       INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
-        inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, table_rows)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?6 - ?11 + coalesce(
+        inserted, superseded, no_operation, dead_lettered, deleted, removed_rows, replayed,
+        table_rows)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?6 - ?11 + coalesce(
         (SELECT table_rows FROM duckmesh_ledger WHERE tenant_id = ?1 AND table_id = ?2
          ORDER BY snapshot_id DESC LIMIT 1), 0))
       """
@@ -229,7 +234,7 @@ private struct EventCommitTransaction {
       .bind(fence.to.rawValue, at: 5).bind(row.counts.inserted, at: 6)
       .bind(row.counts.superseded, at: 7).bind(row.counts.noOperation, at: 8)
       .bind(row.counts.deadLettered, at: 9).bind(row.counts.deleted, at: 10)
-      .bind(row.removedRows, at: 11).run()
+      .bind(row.removedRows, at: 11).bind(row.counts.replayed, at: 12).run()
   }
 
   private func insert(_ letter: NewDeadLetter, snapshot: SnapshotID) throws(SQLiteError) {
@@ -244,6 +249,51 @@ private struct EventCommitTransaction {
       .bind(letter.schemaVersion, at: 5).bind(Int64(letter.operation), at: 6)
       .bind(letter.reason, at: 7).bind(letter.message, at: 8).bind(letter.idempotencyKey, at: 9)
       .bind(letter.payload, at: 10).bind(clock.wall().microseconds, at: 11).run()
+  }
+}
+
+extension EventCommitTransaction {
+  /// Each letter must be as it was when it was claimed: nobody has discarded it, and nobody has
+  /// asked for it with another payload.
+  private func checkReplays() throws(CommitError) {
+    let commit = commit
+    let changed = try mapping(CommitError.init) { () throws(SQLiteError) in
+      var changed: [Int64] = []
+      for replay in commit.replays {
+        let row = try connection.statement(
+          """
+          SELECT 1 FROM duckmesh_dead_letter WHERE dead_letter_id = ? AND tenant_id = ?
+            AND table_id = ? AND token = ? AND replay_revision = ? AND replay_wanted <> 0
+          """
+        ).bind(replay.letter, at: 1).bind(replay.tenant.rawValue, at: 2)
+          .bind(replay.table.rawValue, at: 3).bind(replay.token.rawValue, at: 4)
+          .bind(replay.revision, at: 5)
+        defer { row.reset() }
+        if try !row.step() { changed.append(replay.letter) }
+      }
+      return changed
+    }
+    guard changed.isEmpty else { throw .lettersChanged(changed) }
+  }
+
+  private func carryOutReplays(snapshot: SnapshotID) throws(SQLiteError) {
+    for replay in commit.replays {
+      if case .refused(let reason, let message) = replay.outcome {
+        try connection.statement(
+          """
+          UPDATE duckmesh_dead_letter SET reason = ?2, message = ?3, replay_wanted = 0,
+            replay_payload = NULL WHERE dead_letter_id = ?1
+          """
+        ).bind(replay.letter, at: 1).bind(reason, at: 2).bind(message, at: 3).run()
+      } else if let settlement = replay.settlement {
+        try SettledLetterRows.settle(
+          replay.letter, settlement, at: snapshot, now: clock.wall(), connection)
+      }
+    }
+    for tombstone in commit.tombstones { try SettledLetterRows.keep(tombstone, connection) }
+    for table in Set(commit.replays.map(\.table)) {
+      try SettledLetterRows.forgetTombstones(of: table, connection)
+    }
   }
 }
 

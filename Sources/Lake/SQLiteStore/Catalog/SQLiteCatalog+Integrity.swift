@@ -10,7 +10,7 @@ extension SQLiteCatalog {
       let row = try connection.prepare(
         """
         SELECT n.tenant_id, n.tenant_name, h.head, c.watermark, c.inserted, c.superseded,
-          c.no_operation, c.dead_lettered, c.discarded,
+          c.no_operation, c.dead_lettered - c.replayed - c.discarded, c.discarded,
           \(VoidSQL.count("n.tenant_id", "v.last_token <= c.watermark")),
           \(VoidSQL.count("n.tenant_id", "v.first_token > c.watermark")), c.deleted
         FROM duckmesh_tenant n JOIN duckmesh_head h USING (tenant_id)
@@ -37,9 +37,9 @@ extension SQLiteCatalog {
       let row = try connection.prepare(
         """
         SELECT t.table_id, t.dropped_snapshot, n.schema_id,
-          (SELECT coalesce(sum(inserted), 0) FROM duckmesh_ledger l
+          (SELECT coalesce(sum(inserted + restored_rows), 0) FROM duckmesh_ledger l
            WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id),
-          (SELECT coalesce(sum(removed_rows), 0) FROM duckmesh_ledger l
+          (SELECT coalesce(sum(removed_rows + undone_rows), 0) FROM duckmesh_ledger l
            WHERE l.tenant_id = t.tenant_id AND l.table_id = t.table_id),
           t.dropped_snapshot IS NOT NULL AND NOT EXISTS (\(TableHistorySQL.shownState))
         FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id) WHERE t.tenant_id = ?

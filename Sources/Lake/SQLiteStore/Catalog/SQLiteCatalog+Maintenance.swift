@@ -126,13 +126,15 @@ extension SQLiteCatalog {
   package func scheduledFiles(
     before: Timestamp, limit: Int
   ) async throws(CatalogError) -> [ScheduledFile] {
-    try await read { (connection) throws(SQLiteError) in
+    let now = database.clock.wall()
+    return try await read { (connection) throws(SQLiteError) in
       let row = try connection.statement(
         """
         SELECT path, schedule_start FROM ducklake_files_scheduled_for_deletion
         WHERE schedule_start <= ? ORDER BY schedule_start LIMIT ?
         """
-      ).bind(before.catalogText, at: 1).bind(Int64(limit), at: 2)
+      ).bind(try Self.unheld(before, now: now, connection).catalogText, at: 1).bind(
+        Int64(limit), at: 2)
       var files: [ScheduledFile] = []
       while try row.step() {
         guard let time = Timestamp(parsing: row.text(1)) else { continue }
@@ -196,7 +198,7 @@ private struct SnapshotExpiry {
       guard connection.changes == 1 else { continue }
       leaving.append(id)
       // The commit's own trace goes with it: nobody is in doubt about it any more.
-      for table in ["ducklake_snapshot_changes", "duckmesh_commit"] {
+      for table in ["ducklake_snapshot_changes", "duckmesh_commit", "duckmesh_restore"] {
         try connection.prepare("DELETE FROM \(table) WHERE snapshot_id = ?")
           .bind(id.rawValue, at: 1).run()
       }
@@ -204,17 +206,21 @@ private struct SnapshotExpiry {
     // From the newest on: of all that moves to one snapshot, the newest is its state, and what is
     // there stays.
     for id in leaving.sorted(by: >) { try moveOn(id) }
-    try scheduleUnreachableFiles()
+    try scheduleUnreachableFiles(endedBy: try horizon(of: leaving))
     return leaving.count
   }
 
-  /// The newest snapshot of all and each tenant's newest.
+  /// The newest snapshot of all, each tenant's newest, and what is pinned.
   private func protectedSnapshots() throws(SQLiteError) -> Set<Int64> {
-    let row = try connection.statement(
+    let row = try connection.prepare(
       """
       SELECT max(snapshot_id) FROM ducklake_snapshot
       UNION SELECT max(snapshot_id) FROM duckmesh_watermark GROUP BY tenant_id
-      """)
+      UNION SELECT s.snapshot_id FROM duckmesh_pin p JOIN ducklake_snapshot s
+        ON s.snapshot_id BETWEEN p.first_snapshot AND p.last_snapshot
+      WHERE \(PinSQL.isLive("p", now: "?1"))
+      """
+    ).bind(now.microseconds, at: 1)
     var ids: Set<Int64> = []
     while try row.step() { ids.insert(row.int64(0)) }
     return ids
@@ -242,32 +248,48 @@ private struct SnapshotExpiry {
     try connection.statement(
       """
       INSERT INTO duckmesh_ledger(tenant_id, table_id, snapshot_id, first_token, last_token,
-        inserted, superseded, no_operation, dead_lettered, table_rows, deleted, removed_rows)
+        inserted, superseded, no_operation, dead_lettered, table_rows, deleted, removed_rows,
+        replayed, restored_rows, undone_rows)
       SELECT tenant_id, table_id, ?2, first_token, last_token, inserted, superseded, no_operation,
-        dead_lettered, table_rows, deleted, removed_rows
+        dead_lettered, table_rows, deleted, removed_rows, replayed, restored_rows, undone_rows
       FROM duckmesh_ledger WHERE snapshot_id = ?1
       ON CONFLICT DO UPDATE SET first_token = min(first_token, excluded.first_token),
         inserted = inserted + excluded.inserted, superseded = superseded + excluded.superseded,
         no_operation = no_operation + excluded.no_operation,
         dead_lettered = dead_lettered + excluded.dead_lettered,
-        deleted = deleted + excluded.deleted, removed_rows = removed_rows + excluded.removed_rows
+        deleted = deleted + excluded.deleted, removed_rows = removed_rows + excluded.removed_rows,
+        replayed = replayed + excluded.replayed,
+        restored_rows = restored_rows + excluded.restored_rows,
+        undone_rows = undone_rows + excluded.undone_rows
       """
     ).bind(id.rawValue, at: 1).bind(successor, at: 2).run()
     try connection.statement("DELETE FROM duckmesh_ledger WHERE snapshot_id = ?")
       .bind(id.rawValue, at: 1).run()
   }
 
+  /// The first snapshot that stays after all that went: what ends later and has begun by then is
+  /// still shown there, so that what ended later need not be looked at.
+  private func horizon(of leaving: [SnapshotID]) throws(SQLiteError) -> Int64 {
+    guard let last = leaving.max() else { return .max }
+    let row = try connection.statement(
+      "SELECT min(snapshot_id) FROM ducklake_snapshot WHERE snapshot_id > ?"
+    ).bind(last.rawValue, at: 1)
+    defer { row.reset() }
+    return try row.step() ? row.int64(0) : .max
+  }
+
   /// Files that ended and that no snapshot lies in the life of any more.
-  private func scheduleUnreachableFiles() throws(SQLiteError) {
+  private func scheduleUnreachableFiles(endedBy horizon: Int64) throws(SQLiteError) {
     for (table, key) in [("data_file", "data_file_id"), ("delete_file", "delete_file_id")] {
       let row = try connection.prepare(
         """
         SELECT f.\(key), n.schema_id, f.table_id, f.path FROM ducklake_\(table) f
         JOIN duckmesh_table t USING (table_id) JOIN duckmesh_tenant n USING (tenant_id)
-        WHERE f.end_snapshot IS NOT NULL AND NOT EXISTS (
+        WHERE f.end_snapshot IS NOT NULL AND f.end_snapshot <= ?1 AND NOT EXISTS (
           SELECT 1 FROM ducklake_snapshot s
           WHERE s.snapshot_id >= f.begin_snapshot AND s.snapshot_id < f.end_snapshot)
-        """)
+        """
+      ).bind(horizon, at: 1)
       var files: [(id: Int64, path: String)] = []
       while try row.step() {
         let folder = Folders.table(schema: row.int64(1), table: row.int64(2))

@@ -1,4 +1,5 @@
 import Catalog
+import LakeTables
 import Model
 import SQLite
 
@@ -36,8 +37,7 @@ extension SQLiteCatalog {
     let filter = places.map { "AND lower(t.table_name) IN (\($0))" } ?? ""
     let row = try connection.prepare(
       TableRows.selection + """
-         WHERE t.tenant_id = ?1 AND t.created_snapshot <= ?2
-          AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > ?2) \(filter)
+         WHERE t.tenant_id = ?1 AND \(TableHistorySQL.isShown(at: "?2")) \(filter)
         ORDER BY lower(t.table_name)
         """
     ).bind(tenant.rawValue, at: 1).bind(snapshot.rawValue, at: 2)
@@ -47,11 +47,11 @@ extension SQLiteCatalog {
     return tables
   }
 
-  static let fileSelection = """
-    SELECT f.data_file_id, f.path, f.record_count, f.file_size_bytes, f.begin_snapshot,
+  static let fileColumns = """
+    f.data_file_id, f.path, f.record_count, f.file_size_bytes, f.begin_snapshot,
       f.row_id_start, f.partial_max, d.path, d.delete_count, d.partial_max, d.delete_file_id
-    FROM ducklake_data_file f
     """
+  static let fileSelection = "SELECT \(fileColumns) FROM ducklake_data_file f"
 
   /// The file of the row that `row` stands on, which was selected by `fileSelection`.
   static func file(_ row: SQLiteStatement, folder: String) -> DataFileRecord {

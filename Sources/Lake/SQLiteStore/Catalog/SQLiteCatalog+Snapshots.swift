@@ -1,21 +1,24 @@
 import Catalog
 import Consistency
+import LakeTables
 import Model
 import SQLite
 
 extension SQLiteCatalog {
   package func latestSnapshot(tenant: TenantID) async throws(CatalogError) -> SnapshotRecord {
-    try await oneSnapshot { (connection) throws(SQLiteError) in
-      try Self.latest(tenant: tenant, connection)
+    let now = database.clock.wall()
+    return try await oneSnapshot { (connection) throws(SQLiteError) in
+      try Self.latest(tenant: tenant, now: now, connection)
     }
   }
 
   package func snapshot(
     _ id: SnapshotID, tenant: TenantID
   ) async throws(CatalogError) -> SnapshotRecord {
-    try await oneSnapshot { (connection) throws(SQLiteError) in
+    let now = database.clock.wall()
+    return try await oneSnapshot { (connection) throws(SQLiteError) in
       try Self.snapshots(
-        where: "w.snapshot_id = ?2", id.rawValue, tenant: tenant, limit: 1, connection
+        where: "w.snapshot_id = ?2", id.rawValue, tenant: tenant, limit: 1, now: now, connection
       ).first
     }
   }
@@ -23,7 +26,8 @@ extension SQLiteCatalog {
   package func snapshot(
     at time: Timestamp, tenant: TenantID
   ) async throws(CatalogError) -> SnapshotRecord {
-    try await oneSnapshot { (connection) throws(SQLiteError) in
+    let now = database.clock.wall()
+    return try await oneSnapshot { (connection) throws(SQLiteError) in
       // The newest snapshot of all at or before the instant, then the tenant's newest at or before
       // that one: times rise with ids, so one look at the index of times is enough.
       let row = try connection.statement(
@@ -36,7 +40,7 @@ extension SQLiteCatalog {
       let id = row.int64(0)
       row.reset()
       return try Self.snapshots(
-        where: "w.snapshot_id <= ?2", id, tenant: tenant, limit: 1, connection
+        where: "w.snapshot_id <= ?2", id, tenant: tenant, limit: 1, now: now, connection
       ).first
     }
   }
@@ -66,9 +70,11 @@ extension SQLiteCatalog {
   package func snapshots(
     tenant: TenantID, before id: SnapshotID?, limit: Int
   ) async throws(CatalogError) -> [SnapshotRecord] {
-    try await read { (connection) throws(SQLiteError) in
+    let now = database.clock.wall()
+    return try await read { (connection) throws(SQLiteError) in
       try Self.snapshots(
-        where: "w.snapshot_id < ?2", id?.rawValue ?? .max, tenant: tenant, limit: limit, connection)
+        where: "w.snapshot_id < ?2", id?.rawValue ?? .max, tenant: tenant, limit: limit, now: now,
+        connection)
     }
   }
 
@@ -80,28 +86,33 @@ extension SQLiteCatalog {
   }
 
   static func latest(
-    tenant: TenantID, _ connection: SQLiteConnection
+    tenant: TenantID, now: Timestamp, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> SnapshotRecord? {
     try snapshots(
-      where: "w.snapshot_id <= ?2", .max, tenant: tenant, limit: 1, connection
+      where: "w.snapshot_id <= ?2", .max, tenant: tenant, limit: 1, now: now, connection
     ).first
   }
 
   /// The tenant's snapshots that satisfy `condition` on parameter 2, newest first.
   private static func snapshots(
-    where condition: String, _ value: Int64, tenant: TenantID, limit: Int,
+    where condition: String, _ value: Int64, tenant: TenantID, limit: Int, now: Timestamp,
     _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [SnapshotRecord] {
     let row = try connection.prepare(
       """
       SELECT w.snapshot_id, s.snapshot_time, c.author, w.watermark,
         (SELECT max(p.snapshot_id) FROM duckmesh_watermark p
-         WHERE p.tenant_id = ?1 AND p.snapshot_id < w.snapshot_id)
+         WHERE p.tenant_id = ?1 AND p.snapshot_id < w.snapshot_id),
+        p.created_at, p.expires_at, p.pin_name, r.restored_from
       FROM duckmesh_watermark w JOIN ducklake_snapshot s USING (snapshot_id)
       JOIN ducklake_snapshot_changes c USING (snapshot_id)
+      \(PinSQL.join(now: "?4"))
+      LEFT JOIN duckmesh_restore r
+        ON r.tenant_id = w.tenant_id AND r.snapshot_id = w.snapshot_id
       WHERE w.tenant_id = ?1 AND \(condition) ORDER BY w.snapshot_id DESC LIMIT ?3
       """
     ).bind(tenant.rawValue, at: 1).bind(value, at: 2).bind(Int64(limit), at: 3)
+      .bind(now.microseconds, at: 4)
     var snapshots: [SnapshotRecord] = []
     while try row.step() {
       guard let time = Timestamp(parsing: row.text(1)) else {
@@ -111,7 +122,14 @@ extension SQLiteCatalog {
         SnapshotRecord(
           id: SnapshotID(row.int64(0)), time: time, createdBy: row.text(2),
           watermark: VisibilityToken(row.int64(3)),
-          parent: row.optionalInt64(4).map(SnapshotID.init)))
+          parent: row.optionalInt64(4).map(SnapshotID.init),
+          pin: row.optionalInt64(5).map { createdAt in
+            SnapshotPin(
+              snapshot: SnapshotID(row.int64(0)), name: row.optionalText(7),
+              createdAt: Timestamp(microseconds: createdAt),
+              expiresAt: row.optionalInt64(6).map { Timestamp(microseconds: $0) })
+          },
+          restoredFrom: row.optionalInt64(8).map(SnapshotID.init)))
     }
     return snapshots
   }
@@ -133,7 +151,7 @@ extension SQLiteCatalog {
   private static func contents(
     at snapshot: SnapshotID, tenant: TenantID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [TableContent] {
-    let row = try connection.statement(
+    let row = try connection.prepare(
       """
       SELECT t.table_name,
         (SELECT count(*) FROM ducklake_data_file f WHERE f.table_id = t.table_id
@@ -145,8 +163,7 @@ extension SQLiteCatalog {
           AND l.table_id = t.table_id AND l.snapshot_id <= ?2 ORDER BY l.snapshot_id DESC LIMIT 1),
         (SELECT last_token FROM duckmesh_ledger l WHERE l.tenant_id = ?1
           AND l.table_id = t.table_id AND l.snapshot_id <= ?2 ORDER BY l.snapshot_id DESC LIMIT 1)
-      FROM duckmesh_table t WHERE t.tenant_id = ?1 AND t.created_snapshot <= ?2
-        AND (t.dropped_snapshot IS NULL OR t.dropped_snapshot > ?2)
+      FROM duckmesh_table t WHERE t.tenant_id = ?1 AND \(TableHistorySQL.isShown(at: "?2"))
       ORDER BY lower(t.table_name)
       """
     ).bind(tenant.rawValue, at: 1).bind(snapshot.rawValue, at: 2)
@@ -161,10 +178,11 @@ extension SQLiteCatalog {
   }
 
   package func progress(tenant: TenantID) async throws(CatalogError) -> TenantProgress {
+    let now = database.clock.wall()
     let found = try await read { (connection) throws(SQLiteError) -> TenantProgress? in
       guard let head = try HeadRow.read(tenant, connection),
         let consumer = try ConsumerRow.read(tenant, connection),
-        let latest = try Self.latest(tenant: tenant, connection)
+        let latest = try Self.latest(tenant: tenant, now: now, connection)
       else { return nil }
       let row = try connection.statement(
         """
@@ -182,46 +200,5 @@ extension SQLiteCatalog {
     }
     guard let found else { throw .damaged(reason: "tenant without its rows") }
     return found
-  }
-
-  package func deadLetterCount(tenant: TenantID) async throws(CatalogError) -> Int64 {
-    try await read { (connection) throws(SQLiteError) in
-      let row = try connection.statement(
-        "SELECT dead_lettered - discarded FROM duckmesh_consumer WHERE tenant_id = ?"
-      ).bind(tenant.rawValue, at: 1)
-      defer { row.reset() }
-      return try row.step() ? row.int64(0) : 0
-    }
-  }
-
-  package func deadLetters(
-    tenant: TenantID, tokens: [VisibilityToken]?, after id: Int64?, limit: Int
-  ) async throws(CatalogError) -> [DeadLetterRecord] {
-    try await read { (connection) throws(SQLiteError) in
-      // Numbers only: a list of them is safe to write into the text.
-      let filter =
-        tokens.map { list in
-          "AND d.token IN (\(list.map { String($0.rawValue) }.joined(separator: ",")))"
-        } ?? ""
-      let row = try connection.prepare(
-        """
-        SELECT d.dead_letter_id, d.table_id, t.table_name, d.token, d.reason, d.message,
-          d.idempotency_key, d.payload, d.created_at
-        FROM duckmesh_dead_letter d JOIN duckmesh_table t USING (table_id)
-        WHERE d.tenant_id = ?1 AND d.dead_letter_id > ?2 \(filter)
-        ORDER BY d.dead_letter_id LIMIT ?3
-        """
-      ).bind(tenant.rawValue, at: 1).bind(id ?? 0, at: 2).bind(Int64(limit), at: 3)
-      var letters: [DeadLetterRecord] = []
-      while try row.step() {
-        letters.append(
-          DeadLetterRecord(
-            id: row.int64(0), tenant: tenant, table: TableID(row.int64(1)),
-            tableName: row.text(2), token: VisibilityToken(row.int64(3)), reason: row.text(4),
-            message: row.text(5), idempotencyKey: row.bytes(6), payload: row.bytes(7),
-            createdAt: Timestamp(microseconds: row.int64(8))))
-      }
-      return letters
-    }
   }
 }

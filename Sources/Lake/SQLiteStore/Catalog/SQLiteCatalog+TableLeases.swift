@@ -13,7 +13,7 @@ extension SQLiteCatalog {
       rewrite.id, of: rewrite.table, owner: rewrite.owner, epoch: rewrite.epoch)
   }
 
-  private func resolve(
+  func resolve(
     _ id: CommitID, of table: TableID, owner: OwnerID, epoch: LeaseEpoch
   ) async throws(CatalogError) -> CommitReceipt? {
     try await write { (connection) throws(CatalogError) in

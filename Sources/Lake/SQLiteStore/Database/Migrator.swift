@@ -5,7 +5,9 @@ import SQLite
 
 /// Brings a catalog to a version and says where it stands.
 struct Migrator {
-  static let all: [Migration] = [.initial, .keyedTables, .schemaVersions]
+  static let all: [Migration] = [
+    .initial, .keyedTables, .schemaVersions, .history, .deadLetterReplay,
+  ]
 
   let connection: SQLiteConnection
   let clock: CatalogClock

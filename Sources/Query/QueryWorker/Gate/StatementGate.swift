@@ -29,18 +29,38 @@ package struct StatementGate {
     guard !sql.utf8.contains(0) else {
       throw QueryFailure(.invalidSQL, "a statement holds no NUL character")
     }
-    let (explain, statement) = try ExplainPrefix.split(sql)
-    try checkCount(statement)
-    let tree = try syntaxTree(of: statement)
+    let (explain, written) = try ExplainPrefix.split(sql)
+    try checkCount(written)
+    let tree = try syntaxTree(of: written)
     var walk = SyntaxWalk()
     try walk.walk(statement: tree)
+    let parameters = Self.parameterUse(walk.parameterNames)
+    let statement = walk.wantsListing ? try pointed(written, tree, walk) : written
     let text = explain.map { $0.prefix + statement } ?? statement
     if explain != nil {
       try checkCount(text)
     }
     return GatedStatement(
       text: text, explain: explain, tables: walk.tables, wantsListing: walk.wantsListing,
-      parameters: Self.parameterUse(walk.parameterNames))
+      parameters: parameters)
+  }
+
+  /// The statement with our own list of tables in place of the engine's, walked once more.
+  private func pointed(
+    _ written: String, _ tree: JSONValue, _ walk: SyntaxWalk
+  ) throws(QueryFailure) -> String {
+    let refusal = SyntaxWalk.notAllowed(
+      "the list of tables in this place; information_schema.tables has it")
+    guard
+      let text = CatalogListing.replacement(forStatement: tree) ?? CatalogListing.pointed(written)
+    else { throw refusal }
+    try checkCount(text)
+    var second = SyntaxWalk(seesListing: true)
+    try second.walk(statement: try syntaxTree(of: text))
+    guard !second.wantsListing, second.tables == walk.tables,
+      second.parameterNames == walk.parameterNames
+    else { throw refusal }
+    return text
   }
 
   private func checkCount(_ text: String) throws(QueryFailure) {

@@ -11,6 +11,12 @@ struct SyntaxWalk {
   private(set) var tables: [String] = []
   private(set) var wantsListing = false
   private(set) var parameterNames: Set<String> = []
+  /// Whether our own list of tables may be named: in texts that `CatalogListing` has pointed there.
+  private let seesListing: Bool
+
+  init(seesListing: Bool = false) {
+    self.seesListing = seesListing
+  }
 
   mutating func walk(statement: JSONValue) throws(QueryFailure) {
     guard let node = statement["node"] else { throw Self.notAllowed("this statement") }
@@ -238,8 +244,12 @@ struct SyntaxWalk {
     switch schema {
     case "" where commonTables.contains(key): return
     case "recurring" where commonTables.contains(key): return
-    case "information_schema" where key == "tables" || key == "columns":
+    case CatalogListing.shownSchema where CatalogListing.relations.contains(key):
       wantsListing = true
+      return
+    case CatalogListing.schema
+    where seesListing
+      && (CatalogListing.relations.contains(key) || key == CatalogListing.expanded):
       return
     case "", "main": break
     default: throw Self.notAllowed("the schema \(Self.quoted(schema))")

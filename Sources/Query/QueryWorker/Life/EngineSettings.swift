@@ -5,8 +5,12 @@ import WorkerProtocol
 struct EngineSettings {
   private let binding: BindMessage
 
-  init(_ binding: BindMessage) {
+  private let writablePath: String
+
+  /// - Parameter writablePath: where the worker's own statements write answers.
+  init(_ binding: BindMessage, writablePath: String) {
     self.binding = binding
+    self.writablePath = writablePath
   }
 
   /// Starts the engine's threads: from here on they are born inside the sandbox.
@@ -18,6 +22,7 @@ struct EngineSettings {
       "memory_limit = '\(binding.memoryLimitBytes)B'",
       "parquet_metadata_cache = true",
       "allowed_directories = [\(folders)]",
+      "allowed_paths = [\(sqlLiteral(writablePath))]",
       "temp_directory = \(sqlLiteral(binding.temporaryFolder))",
       "max_temp_directory_size = '\(binding.temporaryLimitBytes)B'",
       "autoload_known_extensions = false",

@@ -34,11 +34,14 @@ struct QueryWorker {
           threadCount: UInt32(ProcessFacts.threadCount())))
       guard let binding = try receiveBinding() else { return true }
       let layers = try SandboxBinding(binding).apply()
-      try EngineSettings(binding).apply(to: engine)
+      let pipe = AnswerPipe(openFileLimit: binding.openFileLimit)
+      try EngineSettings(binding, writablePath: pipe.path).apply(to: engine)
+      let exchange = try ExchangeEngine(
+        engine, pipe: pipe, memoryLimitBytes: binding.memoryLimitBytes)
       let gate = try StatementGate(try engine.connect())
       let inbox = try QueryInbox(socket: socket)
       try socket.send(BoundMessage(layers: layers))
-      serve(engine, gate, inbox, binding)
+      serve(engine, exchange, gate, inbox, binding)
       return true
     } catch {
       try? socket.send(RefusedMessage(reason: "\(error)"))
@@ -73,13 +76,15 @@ struct QueryWorker {
   }
 
   private func serve(
-    _ engine: DuckDBInstance, _ gate: StatementGate, _ inbox: QueryInbox, _ binding: BindMessage
+    _ engine: DuckDBInstance, _ exchange: ExchangeEngine, _ gate: StatementGate,
+    _ inbox: QueryInbox, _ binding: BindMessage
   ) {
     while true {
       switch inbox.next() {
       case .query(let message):
         let run = QueryRun(
-          message: message, engine: engine, gate: gate, inbox: inbox, socket: socket,
+          message: message, engine: engine, exchange: exchange, gate: gate, inbox: inbox,
+          socket: socket,
           hiddenFolders: binding.readableFolders + [binding.temporaryFolder])
         run.answer()
       case .probe(let message) where answersProbes:

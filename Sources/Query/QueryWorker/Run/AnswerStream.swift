@@ -2,7 +2,7 @@ import DuckDB
 import Rendering
 import WorkerProtocol
 
-/// Renders a result and sends it in frames, within the limits of its query.
+/// Sends a result in the form and within the limits of its query.
 struct AnswerStream {
   struct Outcome {
     let rowCount: UInt64
@@ -14,6 +14,7 @@ struct AnswerStream {
 
   let query: WorkerQuery
   let socket: FrameSocket
+  let exchange: ExchangeEngine
 
   /// - Throws: `DuckDBError` of the execution, `QueryFailure` at a limit, `FrameError`.
   func send(_ result: DuckDBResult) throws -> Outcome {
@@ -21,12 +22,24 @@ struct AnswerStream {
     try socket.send(
       AnswerHead(
         columns: result.columns.map(\.name), types: result.columns.map { "\($0.type)" }))
-    let rowLimit = Int(clamping: query.rowLimit)
+    let frames = AnswerFrames(socket, for: query)
+    switch query.format {
+    case .jsonRows: return try send(result, as: .json, frames)
+    case .ndjson: return try send(result, as: .ndjson, frames)
+    case .csv: return try send(result, as: .csv, frames)
+    case .arrow: return try exchange.sendArrow(result, upTo: rowLimit, frames)
+    case .parquet: return try exchange.sendParquet(result, upTo: rowLimit, frames)
+    }
+  }
+
+  private var rowLimit: Int { Int(clamping: query.rowLimit) }
+
+  private func send(
+    _ result: DuckDBResult, as format: RowFormat, _ frames: AnswerFrames
+  ) throws -> Outcome {
     let renderer = RowRenderer(
-      format: query.format.rowFormat, columns: result.columns,
-      bigIntsAsStrings: query.bigIntegersAsStrings)
+      format: format, columns: result.columns, bigIntsAsStrings: query.bigIntegersAsStrings)
     var buffer = OutputBuffer(capacity: 2 * Self.frameBytes)
-    var sentBytes: UInt64 = 0
     var truncated = false
     renderer.renderHeader(into: &buffer)
     while !truncated, let chunk = try result.nextChunk() {
@@ -39,48 +52,30 @@ struct AnswerStream {
         row = try renderer.render(
           chunk, from: row, upTo: rowLimit, pauseBytes: Self.frameBytes, into: &buffer)
         if buffer.count >= Self.frameBytes {
-          try flush(&buffer, &sentBytes)
+          try frames.flush(&buffer)
         }
       }
     }
-    try flush(&buffer, &sentBytes)
+    try frames.flush(&buffer)
     return Outcome(rowCount: UInt64(renderer.rowCount), truncated: truncated)
   }
 
   private func checkNames(_ result: DuckDBResult) throws(QueryFailure) {
-    guard query.format == .ndjson else { return }
+    let form: String
+    switch query.format {
+    case .ndjson: form = "NDJSON"
+    case .parquet: form = "Parquet"
+    case .jsonRows, .csv, .arrow: return
+    }
     var seen: Set<String> = []
-    for column in result.columns where !seen.insert(column.name).inserted {
-      throw QueryFailure(
-        .duplicateColumns,
-        "two columns are called \(SyntaxWalk.quoted(column.name)); NDJSON needs distinct names")
-    }
-  }
-
-  private func flush(_ buffer: inout OutputBuffer, _ sentBytes: inout UInt64) throws {
-    guard !buffer.isEmpty else { return }
-    sentBytes += UInt64(buffer.count)
-    guard sentBytes <= query.resultByteLimit else {
-      throw QueryFailure(
-        .resultTooLarge, "the answer has more than \(query.resultByteLimit) bytes")
-    }
-    try buffer.withBytes { bytes in
-      // One row can be larger than a frame.
-      for start in stride(from: 0, to: bytes.count, by: FrameSocket.maximumBodyBytes) {
-        let end = min(bytes.count, start + FrameSocket.maximumBodyBytes)
-        try socket.send(.rows, UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+    for column in result.columns {
+      // The engine renames what differs in case alone.
+      let name = query.format == .parquet ? SyntaxWalk.folded(column.name) : column.name
+      guard seen.insert(name).inserted else {
+        throw QueryFailure(
+          .duplicateColumns,
+          "two columns are called \(SyntaxWalk.quoted(column.name)); \(form) needs distinct names")
       }
-    }
-    buffer.removeAll()
-  }
-}
-
-extension AnswerFormat {
-  fileprivate var rowFormat: RowFormat {
-    switch self {
-    case .jsonRows: .json
-    case .ndjson: .ndjson
-    case .csv: .csv
     }
   }
 }

@@ -10,11 +10,11 @@ enum FailureMapping {
     switch error.kind {
     case .outOfMemory:
       // Parts of the engine keep what they had taken: a fresh process is cheaper than trust.
-      QueryFailure(.memoryExceeded, error.scrubbedMessage, retiresWorker: true)
+      QueryFailure(.memoryExceeded, shown(error), retiresWorker: true)
     case .interrupted:
       QueryFailure(.cancelled, "the query was stopped")
     case .fatal, .dataCorruption, .internal:
-      QueryFailure(.queryFailed, error.scrubbedMessage, retiresWorker: true)
+      QueryFailure(.queryFailed, shown(error), retiresWorker: true)
     case .io where isMissingFile(error):
       QueryFailure(.snapshotGone, "a file of the snapshot is no longer there")
     case .io, .configuration, .connection, .resourceInUse, .network, .serialization, .transaction:
@@ -22,11 +22,11 @@ enum FailureMapping {
     case .permission:
       QueryFailure(.sqlNotAllowed, "not allowed in a query: reaching files")
     case .parameter:
-      QueryFailure(.parametersInvalid, error.scrubbedMessage)
+      QueryFailure(.parametersInvalid, shown(error))
     case .binder, .catalog, .parser, .notImplemented, .missingExtension, .dependency:
-      QueryFailure(.invalidSQL, error.scrubbedMessage)
+      QueryFailure(.invalidSQL, shown(error))
     case .constraint, .conversion, .divideByZero, .invalidInput, .outOfRange, .sequence:
-      QueryFailure(otherwise, error.scrubbedMessage)
+      QueryFailure(otherwise, shown(error))
     }
   }
 
@@ -41,7 +41,11 @@ enum FailureMapping {
 
   /// An engine text that came without a class.
   static func scrubbed(_ message: String) -> String {
-    DuckDBError(kind: .parser, message: message).scrubbedMessage
+    shown(DuckDBError(kind: .parser, message: message))
+  }
+
+  private static func shown(_ error: DuckDBError) -> String {
+    CatalogListing.shown(error.scrubbedMessage)
   }
 
   private static func isMissingFile(_ error: DuckDBError) -> Bool {

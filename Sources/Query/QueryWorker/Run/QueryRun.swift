@@ -6,6 +6,7 @@ import WorkerProtocol
 struct QueryRun {
   let message: QueryMessage
   let engine: DuckDBInstance
+  let exchange: ExchangeEngine
   let gate: StatementGate
   let inbox: QueryInbox
   let socket: FrameSocket
@@ -104,7 +105,7 @@ struct QueryRun {
       if gated.explain != nil {
         result = try withoutPaths(result, on: statement.connection)
       }
-      return try AnswerStream(query: query, socket: socket).send(result)
+      return try AnswerStream(query: query, socket: socket, exchange: exchange).send(result)
     } catch let error as DuckDBError {
       throw FailureMapping.failure(of: error)
     }
@@ -122,7 +123,7 @@ struct QueryRun {
         guard let text = PlanText.hiding(hiddenFolders, in: value.string ?? "") else {
           throw QueryFailure(.queryFailed, "this plan cannot be shown")
         }
-        columns[index].append(.string(text))
+        columns[index].append(.string(CatalogListing.shown(text)))
       }
     }
     let selections = names.enumerated().map { index, name in

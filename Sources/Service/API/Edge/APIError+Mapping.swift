@@ -158,6 +158,12 @@ extension APIError {
           .init("token", .integer(token.rawValue)), .init("reason", .string(reason)),
         ])
     case .snapshotNotFound: self = .snapshotNotFound
+    case .changesNotKept:
+      self.init(
+        410, "CHANGES_NOT_KEPT",
+        "the snapshot before the first one has been expired; begin with a later one")
+    case .tooManySnapshots(let limit):
+      self = .limitExceeded("snapshots", maximum: limit)
     case .snapshotGone:
       self.init(
         410, "SNAPSHOT_GONE", "the snapshot was expired while the query ran; ask again",

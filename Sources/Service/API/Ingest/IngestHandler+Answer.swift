@@ -66,7 +66,7 @@ extension IngestHandler {
     switch await services.hub.wait(tenant: tenant.id, token: token, timeoutMs: timeout) {
     case .visible(let watermark):
       try await refuseDeadLetters(acceptance, tenant: tenant)
-      return watermark.snapshot
+      return max(watermark.snapshot, try await refuseDiscarded(acceptance, tenant: tenant))
     case .timedOut, .cancelled:
       services.metrics.freshness.consistencyTimeouts.with("ingest").increment()
       let latest = services.hub.watermark(of: tenant.id)?.token ?? .none
@@ -102,6 +102,47 @@ extension IngestHandler {
         .init("duplicate_count", .integer(acceptance.duplicates.count)),
         .init("max_visibility_token", .integer(acceptance.highestToken.rawValue)),
       ])
+  }
+
+  /// A write that was accepted before may have become a dead letter then, and none since.
+  ///
+  /// - Returns: the snapshot that shows what was replayed.
+  private func refuseDiscarded(
+    _ acceptance: PublishOutcome.Acceptance, tenant: TenantRecord
+  ) async throws(APIError) -> SnapshotID {
+    var newest = SnapshotID(0)
+    guard !acceptance.duplicates.isEmpty else { return newest }
+    let standings: [VisibilityToken: LetterStanding]
+    do {
+      standings = try await services.catalog.standings(
+        of: acceptance.duplicates.map { acceptance.tokens[$0] }, tenant: tenant.id)
+    } catch {
+      throw APIError(error)
+    }
+    for case .settled(let letter) in standings.values {
+      if letter.settlement == .discarded {
+        throw APIError(
+          422, "DEAD_LETTERED", "an event of the request was discarded",
+          context: [
+            .init(
+              "dead_lettered",
+              .array([
+                .object([
+                  .init(
+                    "index",
+                    acceptance.tokens.firstIndex(of: letter.token).map { .integer($0) } ?? .null),
+                  .init("token", .integer(letter.token.rawValue)),
+                  .init("reason", .string(LetterStanding.discarded)),
+                ])
+              ])),
+            .init("accepted_count", .integer(acceptance.newCount)),
+            .init("duplicate_count", .integer(acceptance.duplicates.count)),
+            .init("max_visibility_token", .integer(acceptance.highestToken.rawValue)),
+          ])
+      }
+      newest = max(newest, letter.snapshot ?? newest)
+    }
+    return newest
   }
 
   private static func value(

@@ -18,13 +18,7 @@ struct IngestHandler: Sendable {
 
   init(services: APIServices) {
     self.services = services
-    let limits = services.limits.request
-    parser = IngestParser(
-      limits: IngestLimits(
-        records: limits.records, keyBytes: limits.idempotencyKeyBytes,
-        listedViolations: limits.listedViolations,
-        visibilityTimeoutMs: limits.maximumVisibilityTimeoutMs,
-        json: JSONLimits(depth: limits.nestingDepth)))
+    parser = IngestParser(limits: IngestLimits(services.limits.request))
   }
 
   func handle(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
@@ -129,7 +123,7 @@ struct IngestHandler: Sendable {
     }
   }
 
-  private static func text(of violations: [SchemaViolation]) -> String {
+  static func text(of violations: [SchemaViolation]) -> String {
     violations.map { "\($0.column): expected \($0.expected), got \($0.got)" }
       .joined(separator: "; ")
   }
@@ -186,5 +180,15 @@ struct IngestHandler: Sendable {
           .string(String(decoding: parsed.idempotencyKey(of: parsed.records[index]), as: UTF8.self))
         ),
       ])
+  }
+}
+
+extension IngestLimits {
+  init(_ limits: Limits.Request) {
+    self.init(
+      records: limits.records, keyBytes: limits.idempotencyKeyBytes,
+      listedViolations: limits.listedViolations,
+      visibilityTimeoutMs: limits.maximumVisibilityTimeoutMs,
+      json: JSONLimits(depth: limits.nestingDepth))
   }
 }

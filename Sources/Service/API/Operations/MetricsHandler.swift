@@ -25,7 +25,7 @@ struct MetricsHandler: Sendable {
           EventAccounting(
             acknowledged: account.acknowledged, applied: account.counts.applied,
             superseded: account.counts.superseded, noOp: account.counts.noOperation,
-            deadLettered: account.counts.deadLettered - account.discarded,
+            deadLettered: account.counts.deadLettered,
             discarded: account.discarded, pending: account.pending),
           tenant: account.tenantName)
         samples.set(

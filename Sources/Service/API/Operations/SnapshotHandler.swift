@@ -85,7 +85,14 @@ struct SnapshotHandler: Sendable {
       writer.endObject()
     }
     writer.endArray()
-    writer.member("pinned", false)
+    writer.member("pinned", snapshot.pin != nil)
+    if let pin = snapshot.pin {
+      writer.name("pin")
+      writer.beginObject()
+      PinHandler.writeMembers(of: pin, &writer)
+      writer.endObject()
+    }
+    if let origin = snapshot.restoredFrom { writer.member("restored_from", origin.rawValue) }
     writer.endObject()
   }
 }

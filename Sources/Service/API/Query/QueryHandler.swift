@@ -39,8 +39,9 @@ struct QueryHandler: Sendable {
     _ request: HTTPRequest, _ context: RequestContext, started: MonotonicInstant
   ) async throws(APIError) -> HTTPResponse {
     guard let queries = services.queries else { throw .roleNotServed([.query]) }
-    let format = try QueryParsing.format(request)
-    let query = try QueryParsing(limits: services.limits.query).request(request, format: format)
+    let form = try AnswerForm(request.headers)
+    let query = try QueryParsing(limits: services.limits.query)
+      .request(request, format: form.format)
     let tenant = try await services.tenant(context, makes: false)
     let target: QueryTarget
     do {
@@ -53,12 +54,12 @@ struct QueryHandler: Sendable {
     }
     services.metrics.freshness.barrierWaitMs.observe(target.barrierWaitMs)
     let run = QueryRunContext(
-      request: query, target: target, queries: queries, started: started, trace: context.trace,
+      request: query, form: form, target: target, queries: queries, started: started,
+      trace: context.trace,
       services: services)
-    switch format {
+    switch form.format {
     case .jsonRows: return try await run.buffered()
-    case .ndjson: return try await run.streamed(contentType: "application/x-ndjson")
-    case .csv: return try await run.streamed(contentType: "text/csv; header=present")
+    case .ndjson, .csv, .arrow, .parquet: return try await run.streamed()
     }
   }
 }
@@ -66,11 +67,15 @@ struct QueryHandler: Sendable {
 /// One query on its way to its answer.
 struct QueryRunContext: Sendable {
   let request: QueryRequest
+  let form: AnswerForm
   let target: QueryTarget
   let queries: QueryService
   let started: MonotonicInstant
   let trace: TraceContext
   let services: APIServices
+
+  /// Below this a compressed answer is hardly smaller.
+  private static let leastCompressedBytes = 1_024
 
   /// The whole answer in memory, so that a late error still has its status.
   func buffered() async throws(APIError) -> HTTPResponse {
@@ -82,11 +87,32 @@ struct QueryRunContext: Sendable {
       throw refusal(error)
     }
     finish(statistics)
+    let (body, coding) = try await coded(body(sink, statistics))
     return HTTPResponse(
       status: 200,
       fields: [
         .init("Content-Type", "application/json"), .init("X-Trace-ID", trace.traceId),
-      ], body: body(sink, statistics))
+      ] + Self.fields(of: coding), body: body)
+  }
+
+  /// Small answers go as they are.
+  private func coded(
+    _ body: [UInt8]
+  ) async throws(APIError) -> (body: [UInt8], coding: ContentCoding) {
+    guard body.count >= Self.leastCompressedBytes else { return (body, .identity) }
+    do throws(BodyEncoder.Failure) {
+      guard let encoder = try BodyEncoder(form.coding, on: services.compression) else {
+        return (body, .identity)
+      }
+      return (try await encoder.finish(body), form.coding)
+    } catch {
+      return (body, .identity)
+    }
+  }
+
+  static func fields(of coding: ContentCoding) -> [HTTPResponse.Field] {
+    let vary = HTTPResponse.Field("Vary", "Accept, Accept-Encoding")
+    return coding == .identity ? [vary] : [vary, .init("Content-Encoding", coding.rawValue)]
   }
 
   func scan(into output: some AnswerSink) async throws(QueryError) -> ScanStatistics {

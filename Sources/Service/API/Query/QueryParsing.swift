@@ -23,22 +23,21 @@ struct QueryParsing {
     guard sql.utf8.count <= limits.sqlBytes else {
       throw .limitExceeded("sql", maximum: limits.sqlBytes)
     }
+    let isBuffered = format == .jsonRows
+    // Streams are bounded by their client's pace and the time limit, not in size.
     let rowLimit = try fields.integer(
-      "row_limit", minimum: 0, maximum: Int64(limits.maximumRowLimit))
+      "row_limit", minimum: 0, maximum: isBuffered ? Int64(limits.maximumRowLimit) : .max)
     let timeout = try fields.integer(
       "timeout_ms", minimum: 1, maximum: Int64(limits.maximumTimeoutMs))
     let consistencyTimeout = try fields.integer(
       "consistency_timeout_ms", minimum: 0, maximum: Int64(limits.maximumConsistencyTimeoutMs))
-    let isBuffered = format == .jsonRows
     return QueryRequest(
       statement: WorkerQuery(
         sql: sql, parameters: try parameters(fields), format: format,
-        // Streams are bounded by their client's pace and the time limit, not in size.
-        rowLimit: UInt64(
-          rowLimit ?? (isBuffered ? Int64(limits.rowLimit) : Int64(limits.maximumRowLimit))),
+        rowLimit: UInt64(rowLimit ?? (isBuffered ? Int64(limits.rowLimit) : .max)),
         resultByteLimit: isBuffered ? UInt64(limits.bufferedResultBytes) : .max,
         timeZone: try fields.text("time_zone") ?? "UTC",
-        bigIntegersAsStrings: try bigIntegersAsStrings(request)),
+        bigIntegersAsStrings: try Self.bigIntegersAsStrings(request)),
       selector: try selector(fields),
       consistencyTimeoutMs: consistencyTimeout.map(Int.init) ?? limits.consistencyTimeoutMs,
       timeoutMs: timeout.map(Int.init) ?? limits.timeoutMs,
@@ -87,28 +86,11 @@ struct QueryParsing {
     return selectors.first ?? .latest
   }
 
-  private func bigIntegersAsStrings(_ request: HTTPRequest) throws(APIError) -> Bool {
+  static func bigIntegersAsStrings(_ request: HTTPRequest) throws(APIError) -> Bool {
     switch request.head.target.queryValue("big_ints") {
     case nil, "number": return false
     case "string": return true
     default: throw .invalidField("big_ints", "string or number")
     }
-  }
-
-  /// The form that `Accept` asks for.
-  static func format(_ request: HTTPRequest) throws(APIError) -> AnswerFormat {
-    let accept = request.headers["Accept"] ?? "*/*"
-    for range in accept.split(separator: ",") {
-      let type = range.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
-      switch type {
-      case "*/*", "application/*", "application/json", "": return .jsonRows
-      case "application/x-ndjson": return .ndjson
-      case "text/csv", "text/*": return .csv
-      default: continue
-      }
-    }
-    throw APIError(
-      406, "NOT_ACCEPTABLE",
-      "answers are application/json, application/x-ndjson or text/csv")
   }
 }

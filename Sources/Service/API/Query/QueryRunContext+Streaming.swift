@@ -6,7 +6,13 @@ import WorkerProtocol
 
 extension QueryRunContext {
   /// The answer as a stream whose status is settled when the first row is there.
-  func streamed(contentType: String) async throws(APIError) -> HTTPResponse {
+  func streamed() async throws(APIError) -> HTTPResponse {
+    let encoder: BodyEncoder?
+    do throws(BodyEncoder.Failure) {
+      encoder = try BodyEncoder(form.coding, on: services.compression)
+    } catch {
+      throw .unavailable("compression")
+    }
     let answer = StreamedAnswer()
     let work = BackgroundWork { [self] in
       do throws(QueryError) {
@@ -31,10 +37,10 @@ extension QueryRunContext {
       throw APIError(QueryError.cancelled)
     }
     return HTTPResponse(
-      status: 200, fields: fields(contentType: contentType),
+      status: 200, fields: fields,
       trailerNames: ["X-DuckMesh-Truncated", "X-DuckMesh-Row-Count"]
     ) { stream in
-      await Self.pump(answer, from: opening, into: stream)
+      await Self.pump(answer, from: opening, through: encoder, into: stream)
       answer.abandon()
       work.cancel()
     }
@@ -49,29 +55,36 @@ extension QueryRunContext {
     return nil
   }
 
-  private func fields(contentType: String) -> [HTTPResponse.Field] {
-    [
-      .init("Content-Type", contentType),
+  private var fields: [HTTPResponse.Field] {
+    let type = form.format.mediaType
+    return [
+      .init("Content-Type", form.format == .csv ? type + "; header=present" : type),
       .init("X-Trace-ID", trace.traceId),
       .init("X-DuckMesh-Snapshot-ID", String(target.snapshot.id.rawValue)),
       .init("X-DuckMesh-Snapshot-Time", target.snapshot.time.rfc3339),
       .init("X-DuckMesh-Max-Visibility-Token", String(target.snapshot.watermark.rawValue)),
       .init("X-DuckMesh-Dead-Letter-Count", String(target.deadLetterCount)),
-    ]
+    ] + Self.fields(of: form.coding)
   }
 
   /// An error in mid-stream ends the connection without the final chunk, so that no client takes
   /// part of an answer for the whole.
   private static func pump(
-    _ answer: StreamedAnswer, from opening: StreamedAnswer.Event?, into stream: ResponseStream
+    _ answer: StreamedAnswer, from opening: StreamedAnswer.Event?,
+    through encoder: BodyEncoder?, into stream: ResponseStream
   ) async {
     var next = opening
     while let event = next {
       switch event {
       case .head: break
       case .rows(let bytes):
-        guard await stream.write(bytes) else { return }
+        guard let coded = await Self.coded(bytes, encoder) else { return stream.abort() }
+        guard await stream.write(coded) else { return }
       case .end(let end):
+        if let encoder {
+          guard let last = try? await encoder.finish() else { return stream.abort() }
+          guard await stream.write(last) else { return }
+        }
         stream.finish(trailers: [
           .init("X-DuckMesh-Truncated", end.truncated ? "true" : "false"),
           .init("X-DuckMesh-Row-Count", String(end.rowCount)),
@@ -84,5 +97,11 @@ extension QueryRunContext {
       next = await answer.next()
     }
     stream.abort()
+  }
+
+  /// - Returns: nil when the bytes cannot be compressed.
+  private static func coded(_ bytes: [UInt8], _ encoder: BodyEncoder?) async -> [UInt8]? {
+    guard let encoder else { return bytes }
+    return try? await encoder.encode(bytes)
   }
 }

@@ -4,17 +4,21 @@ import HTTPServer
 /// Every route of the API: one case each, held against `api/openapi.yaml` by a test.
 package enum Route: String, CaseIterable, Sendable {
   case health, ready, metrics, version, limits
-  case listTables, createTable, getTable, alterTable, deleteTable, listSchemas
-  case ingest, query
+  case listTables, createTable, getTable, alterTable, deleteTable, listSchemas, tableChanges
+  case ingest, query, uiSchema
+  // Before the route of one snapshot, whose id they would be taken for.
+  case pinSnapshot, unpinSnapshot, restoreSnapshot
   case listSnapshots, getSnapshot
-  case lag, listDeadLetters
+  case lag, listDeadLetters, replayDeadLetters, discardDeadLetter
   case runCompaction, runRetention, runIntegrity
 
   package var method: String {
     switch self {
-    case .createTable, .ingest, .query, .runCompaction, .runRetention, .runIntegrity: "POST"
+    case .createTable, .ingest, .query, .replayDeadLetters, .runCompaction, .runRetention,
+      .runIntegrity, .pinSnapshot, .restoreSnapshot:
+      "POST"
     case .alterTable: "PATCH"
-    case .deleteTable: "DELETE"
+    case .deleteTable, .discardDeadLetter, .unpinSnapshot: "DELETE"
     default: "GET"
     }
   }
@@ -30,12 +34,19 @@ package enum Route: String, CaseIterable, Sendable {
     case .listTables, .createTable: "/v1/tables"
     case .getTable, .alterTable, .deleteTable: "/v1/tables/{table}"
     case .listSchemas: "/v1/tables/{table}/schemas"
+    case .tableChanges: "/v1/tables/{table}/changes"
     case .ingest: "/v1/ingest/{table}"
     case .query: "/v1/query"
+    case .uiSchema: "/v1/ui/schema"
+    case .pinSnapshot: "/v1/snapshots/pin"
+    case .restoreSnapshot: "/v1/snapshots/restore"
+    case .unpinSnapshot: "/v1/snapshots/pin/{id}"
     case .listSnapshots: "/v1/snapshots"
     case .getSnapshot: "/v1/snapshots/{id}"
     case .lag: "/v1/lag"
     case .listDeadLetters: "/v1/dead-letters"
+    case .replayDeadLetters: "/v1/dead-letters/replay"
+    case .discardDeadLetter: "/v1/dead-letters/{id}"
     case .runCompaction: "/v1/compaction/run"
     case .runRetention: "/v1/retention/run"
     case .runIntegrity: "/v1/integrity/run"
@@ -58,9 +69,10 @@ package enum Route: String, CaseIterable, Sendable {
     case .listTables, .getTable, .listSchemas: .anyRole([.queryReader, .tableAdmin])
     case .createTable, .alterTable, .deleteTable: .anyRole([.tableAdmin])
     case .ingest: .anyRole([.ingestWriter])
-    case .query: .anyRole([.queryReader])
+    case .query, .uiSchema, .tableChanges: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
-    case .lag, .listDeadLetters, .runCompaction, .runRetention, .runIntegrity:
+    case .lag, .listDeadLetters, .replayDeadLetters, .discardDeadLetter, .runCompaction,
+      .runRetention, .runIntegrity, .pinSnapshot, .unpinSnapshot, .restoreSnapshot:
       .anyRole([.opsAdmin])
     }
   }
@@ -70,15 +82,19 @@ package enum Route: String, CaseIterable, Sendable {
     switch self {
     case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
     case .listTables, .getTable, .listSchemas, .listSnapshots, .getSnapshot: [.api, .query]
-    case .createTable, .alterTable, .deleteTable, .ingest, .lag, .listDeadLetters: [.api]
-    case .query: [.query]
-    case .runCompaction, .runRetention, .runIntegrity: [.maintenance]
+    case .createTable, .alterTable, .deleteTable, .ingest, .lag, .listDeadLetters,
+      .replayDeadLetters, .discardDeadLetter, .pinSnapshot, .unpinSnapshot:
+      [.api]
+    case .query, .uiSchema, .tableChanges: [.query]
+    case .runCompaction, .runRetention, .runIntegrity, .restoreSnapshot: [.maintenance]
     }
   }
 
   var takesJSONBody: Bool {
     switch self {
-    case .createTable, .alterTable, .ingest, .query: true
+    case .createTable, .alterTable, .ingest, .query, .replayDeadLetters, .pinSnapshot,
+      .restoreSnapshot:
+      true
     default: false
     }
   }
@@ -86,8 +102,12 @@ package enum Route: String, CaseIterable, Sendable {
   /// Query parameters that the route understands.
   var queryParameters: Set<String> {
     switch self {
-    case .listTables, .listSchemas, .listSnapshots, .listDeadLetters: ["limit", "page_token"]
+    case .listTables, .listSchemas, .listSnapshots: ["limit", "page_token"]
+    case .listDeadLetters: ["limit", "page_token", "table", "reason", "token"]
     case .query: ["big_ints"]
+    case .uiSchema: ["limit", "page_token", "sample_rows"]
+    case .tableChanges:
+      ["from_snapshot", "to_snapshot", "row_limit", "timeout_ms", "big_ints"]
     default: []
     }
   }

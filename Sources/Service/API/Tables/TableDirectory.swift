@@ -9,6 +9,14 @@ struct DirectoryTable: Sendable {
   let record: TableRecord
   let ingest: IngestTable
 
+  init(_ record: TableRecord) {
+    self.record = record
+    ingest = IngestTable(
+      tenant: record.tenant, table: record.id, schema: record.definition.schema,
+      primaryKey: record.definition.primaryKey,
+      eventTimeColumn: record.definition.eventTimeColumn)
+  }
+
   /// Whether both are the same schema of the same incarnation.
   func isSame(as other: DirectoryTable) -> Bool {
     record.id == other.record.id && record.schemaVersion == other.record.schemaVersion
@@ -90,12 +98,7 @@ final class TableDirectory: Sendable {
       forget(table: name, of: tenant.id)
       return nil
     }
-    let table = DirectoryTable(
-      record: record,
-      ingest: IngestTable(
-        tenant: tenant.id, table: record.id, schema: record.definition.schema,
-        primaryKey: record.definition.primaryKey,
-        eventTimeColumn: record.definition.eventTimeColumn))
+    let table = DirectoryTable(record)
     state.withLock { state in
       guard state.generation == generation else { return }
       state.tables[tenant.id, default: [:]][key] = table

@@ -7,12 +7,32 @@ enum QueryCommand {
     case csv
     case json
     case ndjson
+    case arrow
+    case parquet
 
     var mediaType: String {
       switch self {
       case .table, .json: "application/json"
       case .csv: "text/csv"
       case .ndjson: "application/x-ndjson"
+      case .arrow: "application/vnd.apache.arrow.stream"
+      case .parquet: "application/vnd.apache.parquet"
+      }
+    }
+
+    /// Whether a terminal cannot show it.
+    var isBinary: Bool { self == .arrow || self == .parquet }
+
+    /// What a file's name says of its content; nil when it says nothing.
+    init?(fileName: String) {
+      guard let dot = fileName.lastIndex(of: ".") else { return nil }
+      switch fileName[fileName.index(after: dot)...].lowercased() {
+      case "csv": self = .csv
+      case "json": self = .json
+      case "ndjson", "jsonl": self = .ndjson
+      case "arrow", "arrows": self = .arrow
+      case "parquet": self = .parquet
+      default: return nil
       }
     }
   }
@@ -21,14 +41,18 @@ enum QueryCommand {
     "query", arguments: "SQL|-", count: 1...1, summary: "Run a query and show its rows.",
     details: """
       - reads the SQL from standard input. The rows come as an aligned table on a terminal and as \
-      CSV otherwise. csv and ndjson are passed on as they arrive, whatever their size; table and \
-      json hold the whole answer first.
+      CSV otherwise. csv, ndjson, arrow (an Arrow stream) and parquet are passed on as they \
+      arrive, whatever their size; table and json hold the whole answer first.
+
+      --output writes a file, which appears only when the answer is whole; its ending tells the \
+      format unless --format does: .csv, .json, .ndjson, .arrow, .parquet.
 
       A query reads one snapshot: the newest, or one that is chosen with --min-token, --snapshot \
       or --at, of which at most one may be given.
       """,
     options: [
-      OptionSpecification("--format", "FORMAT", "table, csv, json or ndjson."),
+      OptionSpecification("--format", "FORMAT", "table, csv, json, ndjson, arrow or parquet."),
+      OptionSpecification("--output", "FILE", "Write the rows into this file."),
       OptionSpecification(
         "--min-token", "TOKEN", "Wait until this write can be seen: read your own writes."),
       OptionSpecification("--snapshot", "ID", "Read this snapshot."),
@@ -52,10 +76,13 @@ enum QueryCommand {
       .init(
         command: "duckmeshctl query - --format csv < report.sql > report.csv",
         meaning: "From file to file."),
+      .init(
+        command: "duckmeshctl query 'FROM flights' --output flights.parquet",
+        meaning: "A whole table for other programs."),
     ]
   ) { invocation throws(ToolFailure) in
-    let fallback: Format = invocation.console.outputIsTerminal ? .table : .csv
-    let format = try invocation.arguments.choice("--format", default: fallback)
+    let path = invocation.arguments.text("--output")
+    let format = try format(invocation, path)
     let body = try QueryRequest.body(invocation)
     let timeoutMs = try invocation.arguments.integer("--timeout-ms", in: 1...300_000) ?? 30_000
     let connection = try invocation.interruptibleConnection()
@@ -63,16 +90,36 @@ enum QueryCommand {
     let request = connection.request(
       "POST", "/v1/query", body: body.compactBytes, accept: format.mediaType,
       timeoutMs: timeoutMs + 90_000)
+    let file: OutputFile? = if let path { try OutputFile(path) } else { nil }
+    let output = file?.writer ?? invocation.console.output
     switch format {
     case .table: try showTable(try connection.send(request), invocation)
     case .json:
       let response = try connection.send(request)
       guard (200..<300).contains(response.status) else { throw .refused(ServerRefusal(response)) }
-      try write(response.body + [0x0A], invocation.console)
-    case .csv, .ndjson:
-      try RowStream(console: invocation.console).pass(request, over: connection)
+      try write(response.body + [0x0A], output)
+    case .csv, .ndjson, .arrow, .parquet:
+      try RowStream(console: invocation.console, output: output).pass(request, over: connection)
     }
+    try file?.complete()
     return .done
+  }
+
+  /// - Throws: `usage` for what cannot be shown or written.
+  private static func format(
+    _ invocation: Invocation, _ path: String?
+  ) throws(ToolFailure) -> Format {
+    let isTerminal = invocation.console.outputIsTerminal
+    let fallback: Format =
+      if let path { Format(fileName: path) ?? .csv } else { isTerminal ? .table : .csv }
+    let format = try invocation.arguments.choice("--format", default: fallback)
+    if format == .table, path != nil {
+      throw .usage("--output takes csv, json, ndjson, arrow or parquet", command: "query")
+    }
+    if format.isBinary, path == nil, isTerminal {
+      throw .usage("\(format.rawValue) is not for a terminal: give --output FILE", command: "query")
+    }
+    return format
   }
 
   private static func showTable(
@@ -87,9 +134,9 @@ enum QueryCommand {
     if !invocation.arguments.has("--quiet") { try invocation.console.say(answer.footer + "\n") }
   }
 
-  private static func write(_ bytes: [UInt8], _ console: Console) throws(ToolFailure) {
+  private static func write(_ bytes: [UInt8], _ output: OutputWriter) throws(ToolFailure) {
     do {
-      try console.output.write(bytes)
+      try output.write(bytes)
     } catch {
       throw ToolFailure(error)
     }

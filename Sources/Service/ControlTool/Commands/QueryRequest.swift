@@ -21,7 +21,7 @@ package enum QueryRequest {
     guard selectors <= 1 else {
       throw .usage("--min-token, --snapshot and --at exclude each other", command: "query")
     }
-    if let rows = try arguments.integer("--row-limit", in: 1...1_000_000) {
+    if let rows = try arguments.integer("--row-limit", in: 1...Int.max) {
       members.append(.init(name: "row_limit", value: JSONValue(rows)))
     }
     if let timeoutMs = try arguments.integer("--timeout-ms", in: 1...300_000) {

@@ -1,9 +1,10 @@
 import HTTPClient
 import Synchronization
 
-/// Passes a streamed answer on to standard output as it arrives.
+/// Passes a streamed answer on as it arrives.
 struct RowStream {
   let console: Console
+  let output: OutputWriter
 
   /// - Throws: `refused`, `unreachable` also for an answer that broke off, `outputClosed`.
   func pass(_ request: ClientRequest, over connection: ServerConnection) throws(ToolFailure) {
@@ -11,7 +12,7 @@ struct RowStream {
     let response: ClientResponse
     do throws(HTTPClientError) {
       response = try connection.client.downloadBlocking(request) {
-        [output = console.output] chunk in
+        [output] chunk in
         state.hasRows.withLock { $0 = true }
         do throws(OutputWriter.Failure) {
           try output.write(chunk)
