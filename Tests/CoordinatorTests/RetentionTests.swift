@@ -270,10 +270,10 @@ extension Mesh {
 
   func stageFile(of table: TableRecord, rows: Int) async throws -> ParquetFile {
     let path = store.stagingPath()
-    let fields = zip(table.definition.schema.columns.map(\.name), table.columnIDs).map { ($0, $1) }
     return try await engine.withConnection { (connection) throws(DuckDBError) in
       try ParquetFile.write(
-        query: "SELECT i AS id, 'n' || i AS note FROM range(\(rows)) r(i)", fieldIDs: fields,
+        query: "SELECT i AS id, 'n' || i AS note FROM range(\(rows)) r(i)",
+        fieldIDs: table.fieldIDs,
         statisticsOf: [], to: path, on: connection)
     }
   }

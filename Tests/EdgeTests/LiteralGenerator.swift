@@ -7,10 +7,29 @@ struct LiteralGenerator {
 
   static let allTypes: [ColumnType] = [
     .boolean, .tinyint, .smallint, .integer, .bigint, .utinyint, .usmallint, .uinteger, .ubigint,
-    .float, .double, .varchar, .blob, .date, .time, .timestamp, .timestampTZ, .uuid, .json,
+    .float, .double, .varchar, .blob, .date, .time, .timestamp, .timestampS, .timestampMS,
+    .timestampNS, .timestampTZ, .uuid, .json,
+  ]
+  private static let keyTypes: [ScalarType] = [
+    .varchar, .varchar, .varchar, .tinyint, .integer, .bigint, .ubigint, .date, .uuid,
   ]
 
-  mutating func type() -> ColumnType {
+  /// A type that may be nested.
+  mutating func type(depth: Int = 0) -> ColumnType {
+    guard depth < 4, random.chance(depth == 0 ? 35 : 45) else { return scalarType() }
+    switch random.below(3) {
+    case 0: return .list(type(depth: depth + 1))
+    case 1:
+      let names = ["a", "Key", "_x", "value", "end", "position", "element"]
+      let fields = (0..<(1 + random.below(4))).map { index in
+        StructureField(name: random.pick(names) + "\(index)", type: type(depth: depth + 1))
+      }
+      return .structure(fields)
+    default: return .map(key: random.pick(Self.keyTypes), value: type(depth: depth + 1))
+    }
+  }
+
+  mutating func scalarType() -> ColumnType {
     if random.chance(20) {
       let precision = 1 + random.below(38)
       return .decimal(precision: precision, scale: random.below(precision + 1))
@@ -30,6 +49,46 @@ struct LiteralGenerator {
 
   private mutating func fitting(_ type: ColumnType) -> String {
     switch type {
+    case .scalar(let scalar): return fitting(scalar)
+    case .list(let element):
+      let elements = (0..<random.below(4)).map { _ in inner(element) }
+      return "[" + elements.joined(separator: random.pick([",", " , "])) + "]"
+    case .structure(let fields):
+      var members: [String] = []
+      for field in fields where random.chance(85) {
+        let name = quoted(Array(field.name.unicodeScalars))
+        members.append("\(name)\(random.pick(["", " "])):\(inner(field.type))")
+      }
+      if random.chance(1) { members.append("\"unknown\":1") }
+      members.shuffle(using: &random)
+      return "{" + members.joined(separator: ",") + "}"
+    case .map(.varchar, let value):
+      let members = (0..<random.below(4)).map { index in
+        quoted(text() + Array("\(index)".unicodeScalars)) + ":" + inner(value)
+      }
+      return "{" + members.joined(separator: ",") + "}"
+    case .map(let key, let value):
+      let entries = (0..<random.below(4)).map { _ in
+        var members = ["\"key\":" + (random.chance(99) ? fitting(key) : "null")]
+        if random.chance(95) { members.append("\"value\":" + inner(value)) }
+        members.shuffle(using: &random)
+        return "{" + members.joined(separator: ",") + "}"
+      }
+      return "[" + entries.joined(separator: ",") + "]"
+    }
+  }
+
+  /// A literal inside another one: more of them must fit for the whole to.
+  private mutating func inner(_ type: ColumnType) -> String {
+    switch random.below(100) {
+    case 0..<8: "null"
+    case 8..<98: fitting(type)
+    default: fitting(self.scalarType())
+    }
+  }
+
+  private mutating func fitting(_ type: ScalarType) -> String {
+    switch type {
     case .boolean: return random.pick(["true", "false"])
     case .varchar: return quoted(text())
     case .json: return json(depth: 0)
@@ -40,6 +99,12 @@ struct LiteralGenerator {
     case .date: return "\"\(date())\""
     case .time: return "\"\(time())\""
     case .timestamp: return "\"\(date())\(random.pick(["T", " "]))\(time())\""
+    case .timestampS: return "\"\(date())\(random.pick(["T", " "]))\(time(digits: 0))\""
+    case .timestampMS: return "\"\(date())\(random.pick(["T", " "]))\(time(digits: 3))\""
+    case .timestampNS:
+      let year = random.chance(80) ? 1_678 + random.below(584) : 1_600 + random.below(700)
+      let day = String(format: "%04d-%02d-%02d", year, 1 + random.below(12), 1 + random.below(28))
+      return "\"\(day)\(random.pick(["T", " "]))\(time(digits: 9))\""
     case .timestampTZ: return "\"\(date())\(random.pick(["T", " "]))\(time())\(offset())\""
     default: return integer(type)
     }
@@ -47,7 +112,7 @@ struct LiteralGenerator {
 
   // MARK: Numbers
 
-  private mutating func integer(_ type: ColumnType) -> String {
+  private mutating func integer(_ type: ScalarType) -> String {
     let edges = [
       "-129", "-128", "-1", "-0", "0", "127", "128", "255", "256", "-32768", "-32769", "32767",
       "32768", "65535", "65536", "-2147483648", "-2147483649", "2147483647", "2147483648",
@@ -127,14 +192,14 @@ struct LiteralGenerator {
       1 + random.below(29))
   }
 
-  private mutating func time() -> String {
+  private mutating func time(digits most: Int = 6) -> String {
     if random.chance(10) {
       return random.pick(["00:00:00", "23:59:59.999999", "24:00:00", "12:00:60", "12:60:00"])
     }
     let clock = String(
       format: "%02d:%02d:%02d", random.below(24), random.below(60), random.below(60))
-    return random.chance(50)
-      ? clock : clock + "." + digits(1 + random.below(random.chance(90) ? 6 : 9))
+    if random.chance(50) || (most == 0 && random.chance(90)) { return clock }
+    return clock + "." + digits(1 + random.below(random.chance(90) ? max(most, 1) : most + 3))
   }
 
   private mutating func offset() -> String {

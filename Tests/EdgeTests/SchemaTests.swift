@@ -20,6 +20,25 @@ import Testing
     ("timestamp with time zone", .timestampTZ), ("TIMESTAMPTZ", .timestampTZ),
     ("datetime", .timestamp), ("bytea", .blob), ("json", .json), ("uint64", .ubigint),
     ("real", .float), ("bool", .boolean), ("uuid", .uuid), ("date", .date), ("time", .time),
+    ("timestamp_s", .timestampS), ("TIMESTAMP_MS", .timestampMS), ("timestamp_ns", .timestampNS),
+    ("int[]", .list(.integer)),
+    (" decimal(4, 1) [ ] []", .list(.list(.decimal(precision: 4, scale: 1)))),
+    ("map(text, double precision)", .map(key: .varchar, value: .double)),
+    (
+      "MAP ( UUID , MAP(int,json)[] )",
+      .map(key: .uuid, value: .list(.map(key: .integer, value: .json)))
+    ),
+    ("struct(a int)", .structure([StructureField(name: "a", type: .integer)])),
+    (
+      "ROW(\"A\" numeric(3,1), end timestamp with time zone,\n value STRUCT(\"a\" int[])[])",
+      .structure([
+        StructureField(name: "A", type: .decimal(precision: 3, scale: 1)),
+        StructureField(name: "end", type: .timestampTZ),
+        StructureField(
+          name: "value",
+          type: .list(.structure([StructureField(name: "a", type: .list(.integer))]))),
+      ])
+    ),
   ])
   func readsSQLSpellings(_ spelling: String, _ type: ColumnType) throws {
     #expect(try ColumnType(sql: spelling) == type)
@@ -28,16 +47,53 @@ import Testing
   @Test func everyTypeReadsBackFromItsOwnNames() throws {
     for type in LiteralGenerator.allTypes + [.decimal(precision: 38, scale: 38)] {
       #expect(try ColumnType(sql: type.sqlName) == type)
-      #expect(ColumnType(duckLakeName: type.duckLakeName) == type)
+      #expect(ScalarType(duckLakeName: type.duckLakeName).map { .scalar($0) } == type)
     }
-    #expect(ColumnType(duckLakeName: "int128") == nil)
-    #expect(ColumnType(duckLakeName: "interval") == nil)
+    #expect(ScalarType(duckLakeName: "int128") == nil)
+    #expect(ScalarType(duckLakeName: "interval") == nil)
+    var generator = LiteralGenerator(random: SeededGenerator(seed: 7))
+    for _ in 0..<500 {
+      let type = generator.type()
+      #expect(try ColumnType(sql: type.sqlName) == type)
+    }
   }
 
   @Test(arguments: [
-    "HUGEINT", "uhugeint", "INTERVAL", "TIMETZ", "TIMESTAMP_NS", "TIMESTAMP_S", "BIT", "INTEGER[]",
-    "STRUCT(a INTEGER)", "MAP(VARCHAR, INTEGER)", "ENUM('a')", "INT[3]", "DECIMAL(4,1)[]",
-    "VARIANT", "GEOMETRY",
+    "[]", "INTEGER]", "INTEGER[", "INTEGER[][", "STRUCT", "STRUCT()", "STRUCT(a)",
+    "STRUCT(a INTEGER",
+    "STRUCT(a INTEGER))", "STRUCT(a INTEGER, A TEXT)", "STRUCT(a b INTEGER)", "STRUCT(1a INTEGER)",
+    "STRUCT(\"a b\" INTEGER)", "STRUCT(\"a INTEGER)", "STRUCT(__duckdb_field_id INTEGER)",
+    "STRUCT(_dl_x INTEGER)", "STRUCT(a INTEGER,)", "MAP", "MAP()", "MAP(VARCHAR)",
+    "MAP(VARCHAR, INTEGER, INTEGER)", "MAP(DOUBLE, INTEGER)", "MAP(VARCHAR[], INTEGER)",
+    "MAP(DECIMAL(4,1), INTEGER)", "LIST(INTEGER)", "HUGEINT[]", "STRUCT(a INTERVAL)",
+    "MAP(VARCHAR, BIT)",
+    "INTEGER" + String(repeating: "[]", count: 17), "STRUCT(a INTEGER) x", "STRUCT<a INTEGER>",
+    String(repeating: "STRUCT(a ", count: 17) + "INTEGER" + String(repeating: ")", count: 17),
+    "STRUCT(" + String(repeating: "(", count: 5_000),
+  ])
+  func refusesNestedTypesThatAreNotWrittenAsTheyShouldBe(_ spelling: String) {
+    #expect(throws: ColumnTypeError.self) { try ColumnType(sql: spelling) }
+  }
+
+  @Test func nestingIsBounded() throws {
+    let deepest = "INTEGER" + String(repeating: "[]", count: ColumnType.maxNesting)
+    #expect(try ColumnType(sql: deepest).columnCount == ColumnType.maxNesting + 1)
+    #expect(throws: ColumnTypeError.tooDeep) { try ColumnType(sql: deepest + "[]") }
+  }
+
+  @Test func fieldsOfNestedColumnsCountAsColumns() throws {
+    func schema(fields: Int) throws -> TableSchema {
+      let list = (0..<fields).map { "f\($0) INT" }.joined(separator: ", ")
+      return try self.schema(
+        "{\"columns\":[{\"name\":\"a\",\"type\":\"STRUCT(\(list))\"}]}")
+    }
+    #expect(try schema(fields: TableSchema.maxColumns - 1).columns.count == 1)
+    #expect(throws: SchemaError.tooManyColumns) { try schema(fields: TableSchema.maxColumns) }
+  }
+
+  @Test(arguments: [
+    "HUGEINT", "uhugeint", "INTERVAL", "TIMETZ", "TIME_NS", "TIMESTAMPTZ_NS", "BIT", "ENUM('a')",
+    "INT[3]", "DECIMAL(4,1)[2]", "VARIANT", "GEOMETRY", "UNION(a INTEGER)",
   ])
   func refusesTypesThatTheLakeCannotHoldWithAdvice(_ spelling: String) {
     #expect(
@@ -113,7 +169,9 @@ import Testing
     for members in [
       "\"type\":\"INT\",\"default\":\"5\"", "\"type\":\"DATE\",\"default\":\"2023-02-29\"",
       "\"type\":\"BLOB\",\"default\":\"AA==\"", "\"type\":\"VARCHAR\",\"default\":\"NULL\"",
-      "\"type\":\"VARCHAR\",\"default\":[1]", "\"type\":\"VARCHAR\",\"default\":\"a\\u0000\"",
+      "\"type\":\"VARCHAR\",\"default\":[1]", "\"type\":\"INT[]\",\"default\":[1]",
+      "\"type\":\"STRUCT(a INT)\",\"default\":{}", "\"type\":\"MAP(TEXT,INT)\",\"default\":\"{}\"",
+      "\"type\":\"VARCHAR\",\"default\":\"a\\u0000\"",
     ] {
       #expect(throws: SchemaError.self, "\(members)") { try column(members) }
     }

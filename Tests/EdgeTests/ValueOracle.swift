@@ -8,7 +8,66 @@ enum ValueOracle {
   /// nil when the type must refuse the literal.
   static func value(of literal: String, as type: ColumnType) throws -> DuckDBValue? {
     let json = try JSONValue(parsing: Array(literal.utf8))
+    return value(of: json, literal: literal, as: type)
+  }
+
+  /// - Parameter literal: the text that `json` was made of; for a column of type JSON.
+  private static func value(
+    of json: JSONValue, literal: String, as type: ColumnType
+  ) -> DuckDBValue? {
     if json == .null { return .null }
+    switch type {
+    case .scalar(let scalar): return value(of: json, literal: literal, as: scalar)
+    case .list(let element):
+      guard let elements = json.elements else { return nil }
+      let values = elements.map { inner($0, element) }
+      return values.contains(nil) ? nil : .list(values.compactMap { $0 })
+    case .structure(let fields):
+      guard let members = json.members,
+        members.allSatisfy({ member in fields.contains { $0.name == member.name } })
+      else { return nil }
+      let values = fields.map { field in
+        inner(json[field.name] ?? .null, field.type).map { DuckDBValue.Field(field.name, $0) }
+      }
+      return values.contains(nil) ? nil : .struct(values.compactMap { $0 })
+    case .map(.varchar, let valueType):
+      guard let members = json.members, !members.contains(where: { $0.name.utf8.contains(0) })
+      else { return nil }
+      return map(members.map { (.string($0.name), inner($0.value, valueType)) })
+    case .map(let key, let valueType):
+      guard let elements = json.elements else { return nil }
+      return map(
+        elements.map { element in
+          guard let members = element.members, let name = element["key"], name != .null,
+            members.allSatisfy({ ["key", "value"].contains($0.name) })
+          else { return (nil, nil) }
+          return (
+            inner(name, .scalar(key)), inner(element["value"] ?? .null, valueType)
+          )
+        })
+    }
+  }
+
+  private static func map(_ pairs: [(DuckDBValue?, DuckDBValue?)]) -> DuckDBValue? {
+    var entries: [DuckDBValue.Entry] = []
+    for (key, value) in pairs {
+      guard let key, let value, !entries.contains(where: { $0.key == key }) else { return nil }
+      entries.append(.init(key: key, value: value))
+    }
+    return .map(entries)
+  }
+
+  /// Texts of JSON inside other values are compared by their value: where they begin and end is not
+  /// known here.
+  private static func inner(_ json: JSONValue, _ type: ColumnType) -> DuckDBValue? {
+    var writer = JSONWriter()
+    writer.value(json)
+    return value(of: json, literal: writer.text, as: type)
+  }
+
+  private static func value(
+    of json: JSONValue, literal: String, as type: ScalarType
+  ) -> DuckDBValue? {
     switch type {
     case .boolean: return json.isTrue.map { .bool($0) }
     case .varchar: return json.text.flatMap { $0.utf8.contains(0) ? nil : .string($0) }
@@ -25,6 +84,13 @@ enum ValueOracle {
     case .time: return json.text.flatMap(microsecondsOfDay).map { .time(microseconds: $0) }
     case .timestamp:
       return json.text.flatMap(localMicroseconds).map { .timestamp(microseconds: $0) }
+    case .timestampS:
+      return json.text.flatMap { $0.contains(".") ? nil : localMicroseconds($0) }
+        .map { .timestamp(microseconds: $0) }
+    case .timestampMS:
+      return json.text.flatMap { $0.wholeMatch(of: /[^.]*(\.[0-9]{1,3})?/) }
+        .flatMap { localMicroseconds(String($0.0)) }.map { .timestamp(microseconds: $0) }
+    case .timestampNS: return json.text.flatMap(nanoseconds).map { .timestampNanoseconds($0) }
     case .timestampTZ:
       return json.text.flatMap(instant).map { .timestampWithTimeZone(microseconds: $0) }
     case .uuid: return json.text.flatMap(uuid).map { .uuid($0) }
@@ -90,7 +156,7 @@ enum ValueOracle {
     return .decimal(unscaled: unscaled, width: precision, scale: scale)
   }
 
-  private static func integer(_ json: JSONValue, _ type: ColumnType) -> DuckDBValue? {
+  private static func integer(_ json: JSONValue, _ type: ScalarType) -> DuckDBValue? {
     var text: String
     switch json {
     case .number(let number): text = number
@@ -156,6 +222,17 @@ enum ValueOracle {
       let time = microsecondsOfDay(String(text.dropFirst(11)))
     else { return nil }
     return date * 86_400_000_000 + time
+  }
+
+  /// The fraction's digits beyond six on their own, then the rest as microseconds.
+  private static func nanoseconds(_ text: String) -> Int64? {
+    guard let match = text.wholeMatch(of: /([0-9]{4}).{15}(\.[0-9]{1,9})?/),
+      let year = Int(match.1), (1_678...2_261).contains(year),
+      let seconds = localMicroseconds(String(text.prefix(19)))
+    else { return nil }
+    let fraction = (match.2.map { String($0.dropFirst()) } ?? "")
+      .padding(toLength: 9, withPad: "0", startingAt: 0)
+    return Int64(fraction).map { seconds * 1_000 + $0 }
   }
 
   static func instant(_ text: String) -> Int64? {

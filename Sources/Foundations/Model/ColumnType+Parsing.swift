@@ -1,117 +1,136 @@
-/// Why a type is refused.
-package enum ColumnTypeError: Error, Equatable, Sendable {
-  /// No type has this spelling.
-  case unknown(String)
-  /// DuckDB has the type, tables here do not; with what to take instead.
-  case unsupported(String, advice: String)
-  case decimalOutOfRange
-
-  /// Fit for a client.
-  package var explanation: String {
-    switch self {
-    case .unknown(let spelling): "\"\(spelling)\" is not a type"
-    case .unsupported(let name, let advice): "\(name) cannot be stored: \(advice)"
-    case .decimalOutOfRange: "DECIMAL(p,s) takes p from 1 to 38 and s from 0 to p"
-    }
-  }
-}
-
 extension ColumnType {
-  private static let longestSpelling = 64
+  private static let longestSpelling = 16_384
 
-  private static let spellings: [String: ColumnType] = [
-    "BOOLEAN": .boolean, "BOOL": .boolean, "LOGICAL": .boolean,
-    "TINYINT": .tinyint, "INT1": .tinyint,
-    "SMALLINT": .smallint, "INT2": .smallint, "SHORT": .smallint, "INT16": .smallint,
-    "INTEGER": .integer, "INT": .integer, "INT4": .integer, "SIGNED": .integer,
-    "INT32": .integer,
-    "BIGINT": .bigint, "INT8": .bigint, "LONG": .bigint, "INT64": .bigint,
-    "UTINYINT": .utinyint, "UINT8": .utinyint,
-    "USMALLINT": .usmallint, "UINT16": .usmallint,
-    "UINTEGER": .uinteger, "UINT32": .uinteger,
-    "UBIGINT": .ubigint, "UINT64": .ubigint,
-    "FLOAT": .float, "REAL": .float, "FLOAT4": .float,
-    "DOUBLE": .double, "FLOAT8": .double, "DOUBLE PRECISION": .double,
-    "VARCHAR": .varchar, "TEXT": .varchar, "STRING": .varchar, "CHAR": .varchar,
-    "BPCHAR": .varchar, "CHARACTER VARYING": .varchar,
-    "BLOB": .blob, "BYTEA": .blob, "BINARY": .blob, "VARBINARY": .blob,
-    "DATE": .date, "TIME": .time, "TIME WITHOUT TIME ZONE": .time,
-    "TIMESTAMP": .timestamp, "DATETIME": .timestamp, "TIMESTAMP_US": .timestamp,
-    "TIMESTAMP WITHOUT TIME ZONE": .timestamp,
-    "TIMESTAMPTZ": .timestampTZ, "TIMESTAMP WITH TIME ZONE": .timestampTZ,
-    "UUID": .uuid, "GUID": .uuid, "JSON": .json,
-  ]
-
-  private static let advice: [String: String] = [
-    "HUGEINT": "use DECIMAL(38,0)", "INT128": "use DECIMAL(38,0)",
-    "UHUGEINT": "use DECIMAL(38,0)", "UINT128": "use DECIMAL(38,0)",
-    "BIGNUM": "use DECIMAL(38,0) or VARCHAR", "VARINT": "use DECIMAL(38,0) or VARCHAR",
-    "INTERVAL": "store two timestamps, or a number of microseconds as BIGINT",
-    "TIMETZ": "use TIMESTAMPTZ", "TIME WITH TIME ZONE": "use TIMESTAMPTZ",
-    "TIMESTAMP_S": "use TIMESTAMP", "TIMESTAMP_MS": "use TIMESTAMP",
-    "TIMESTAMP_NS": "use TIMESTAMP, or BIGINT for nanoseconds",
-    "BIT": "use VARCHAR", "BITSTRING": "use VARCHAR", "ENUM": "use VARCHAR",
-    "VARIANT": "use JSON", "GEOMETRY": "use BLOB or VARCHAR", "UNION": "use JSON",
-    "LIST": "use JSON", "ARRAY": "use JSON", "STRUCT": "use JSON", "ROW": "use JSON",
-    "MAP": "use JSON",
-  ]
-
-  /// Reads a type as SQL spells it: DuckDB's names and aliases, in any case.
+  /// Reads a type as SQL spells it, in any case: DuckDB's names and aliases, `TYPE[]`,
+  /// `STRUCT(name TYPE, …)` and `MAP(TYPE, TYPE)`.
   ///
-  /// A length as in `VARCHAR(20)` means nothing to DuckDB and is refused.
   /// - Throws: `ColumnTypeError`.
   package init(sql: String) throws(ColumnTypeError) {
     guard sql.utf8.count <= Self.longestSpelling else { throw .unknown("(a long text)") }
-    let words = sql.uppercased().split(separator: " ", omittingEmptySubsequences: true)
-    let name = words.joined(separator: " ")
-    if let type = Self.spellings[name] {
-      self = type
-      return
-    }
-    if name.hasSuffix("]") { throw .unsupported("LIST", advice: "use JSON") }
-    let base = String(name.prefix { $0 != "(" && $0 != "[" && $0 != "<" })
-      .split(separator: " ").joined(separator: " ")
-    if ["DECIMAL", "NUMERIC", "DEC"].contains(base) {
-      self = try Self.decimal(arguments: String(name.dropFirst(base.count)))
-      return
-    }
-    if let advice = Self.advice[base] { throw .unsupported(base, advice: advice) }
-    throw .unknown(sql)
+    self = try Self.read(sql[...], nesting: 0)
   }
 
-  /// `DECIMAL` alone is DECIMAL(18,3) as in DuckDB, `DECIMAL(p)` has scale 0.
-  private static func decimal(arguments: String) throws(ColumnTypeError) -> ColumnType {
-    let text = arguments.filter { $0 != " " }
-    if text.isEmpty { return .decimal(precision: 18, scale: 3) }
-    guard text.hasPrefix("("), text.hasSuffix(")") else { throw .decimalOutOfRange }
-    let parts = text.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false)
-    let numbers = parts.map { part in part.allSatisfy(\.isNumber) ? Int(part) : nil }
-    guard (1...2).contains(parts.count), let first = numbers[0],
-      let second = numbers.count == 2 ? numbers[1] : 0,
-      (1...maxDecimalPrecision).contains(first), (0...first).contains(second)
-    else { throw .decimalOutOfRange }
-    return .decimal(precision: first, scale: second)
+  private static func read(
+    _ spelling: Substring, nesting: Int
+  ) throws(ColumnTypeError) -> ColumnType {
+    guard nesting <= maxNesting else { throw .tooDeep }
+    let text = TypeText.trimmed(spelling)
+    if text.utf8.last == UInt8(ascii: "]") {
+      guard let bracket = text.utf8.lastIndex(of: UInt8(ascii: "[")) else {
+        throw .unknown(String(text))
+      }
+      let inside = TypeText.trimmed(text[text.utf8.index(after: bracket)...].dropLast())
+      guard inside.isEmpty else {
+        throw .unsupported("ARRAY", advice: "leave the size out, which makes it a list")
+      }
+      return .list(try read(text[..<bracket], nesting: nesting + 1))
+    }
+    guard let (name, parts) = try TypeText.nestedType(text) else {
+      return .scalar(try ScalarType(sql: String(text)))
+    }
+    if name == "MAP" { return try map(parts, nesting: nesting) }
+    return try structure(parts, nesting: nesting)
   }
 
-  private static let duckLakeNames: [String: ColumnType] = {
-    let types: [ColumnType] = [
-      .boolean, .tinyint, .smallint, .integer, .bigint, .utinyint, .usmallint, .uinteger,
-      .ubigint, .float, .double, .varchar, .blob, .date, .time, .timestamp, .timestampTZ, .uuid,
-      .json,
-    ]
-    return Dictionary(uniqueKeysWithValues: types.map { ($0.duckLakeName, $0) })
-  }()
+  private static func map(
+    _ parts: [Substring], nesting: Int
+  ) throws(ColumnTypeError) -> ColumnType {
+    guard parts.count == 2 else {
+      throw .malformed("MAP takes the type of its keys and the type of its values")
+    }
+    let key = try read(parts[0], nesting: nesting + 1)
+    guard case .scalar(let scalar) = key, scalar.canBeMapKey else { throw .mapKey(key.sqlName) }
+    return .map(key: scalar, value: try read(parts[1], nesting: nesting + 1))
+  }
 
-  /// Reads `ducklake_column.column_type`.
+  private static func structure(
+    _ parts: [Substring], nesting: Int
+  ) throws(ColumnTypeError) -> ColumnType {
+    // Before they are read: a schema never has more, and each costs.
+    guard parts.count <= TableSchema.maxColumns else {
+      throw .malformed("a STRUCT has at most \(TableSchema.maxColumns) fields")
+    }
+    var fields: [StructureField] = []
+    var names: Set<String> = []
+    for part in parts {
+      guard let (name, type) = TypeText.field(part) else {
+        throw .malformed("STRUCT takes names with types, such as STRUCT(a INTEGER, b VARCHAR)")
+      }
+      do throws(NameError) {
+        try Names.checkField(name)
+      } catch {
+        throw .malformed("\"\(name)\": \(error.explanation)")
+      }
+      guard names.insert(name.lowercased()).inserted else {
+        throw .malformed("the field \"\(name)\" stands twice (upper and lower case do not count)")
+      }
+      fields.append(StructureField(name: name, type: try read(type, nesting: nesting + 1)))
+    }
+    return .structure(fields)
+  }
+}
+
+/// Takes the spelling of a type apart, without knowing any type.
+private enum TypeText {
+  static func trimmed(_ text: Substring) -> Substring {
+    var text = text
+    while let first = text.utf8.first, isSpace(first) { text = text.dropFirst() }
+    while let last = text.utf8.last, isSpace(last) { text = text.dropLast() }
+    return text
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 9 && byte <= 13) }
+
+  /// `MAP` or `STRUCT` and what stands between its parentheses, split at the outer commas.
   ///
-  /// - Returns: nil for a type that tables here do not have.
-  package init?(duckLakeName name: String) {
-    if let type = Self.duckLakeNames[name] {
-      self = type
-    } else if name.hasPrefix("decimal("), let type = try? ColumnType(sql: name) {
-      self = type
-    } else {
-      return nil
+  /// - Returns: nil for a text that begins with neither.
+  static func nestedType(
+    _ text: Substring
+  ) throws(ColumnTypeError) -> (name: String, parts: [Substring])? {
+    let word = text.prefix { $0 != "(" }
+    let name = trimmed(word).uppercased()
+    guard ["STRUCT", "ROW", "MAP"].contains(name) else { return nil }
+    let rest = text[word.endIndex...]
+    guard rest.utf8.first == UInt8(ascii: "("), rest.utf8.last == UInt8(ascii: ")"),
+      let parts = split(rest.dropFirst().dropLast())
+    else { throw .malformed("\(name) takes its types in parentheses") }
+    return (name, parts)
+  }
+
+  /// - Returns: nil when parentheses, brackets or quotes do not match.
+  private static func split(_ text: Substring) -> [Substring]? {
+    var parts: [Substring] = []
+    var depth = 0
+    var isQuoted = false
+    var start = text.startIndex
+    let bytes = text.utf8
+    for index in bytes.indices {
+      switch bytes[index] {
+      case UInt8(ascii: "\""): isQuoted.toggle()
+      case _ where isQuoted: break
+      case UInt8(ascii: "("), UInt8(ascii: "["): depth += 1
+      case UInt8(ascii: ")"), UInt8(ascii: "]"):
+        depth -= 1
+        if depth < 0 { return nil }
+      case UInt8(ascii: ",") where depth == 0:
+        parts.append(text[start..<index])
+        start = bytes.index(after: index)
+      default: break
+      }
     }
+    parts.append(text[start...])
+    return depth == 0 && !isQuoted ? parts : nil
+  }
+
+  /// A field's name, in quotes or not, and the spelling of its type.
+  static func field(_ text: Substring) -> (name: String, type: Substring)? {
+    let text = trimmed(text)
+    if text.utf8.first == UInt8(ascii: "\"") {
+      let rest = text.dropFirst()
+      guard let quote = rest.utf8.firstIndex(of: UInt8(ascii: "\"")) else { return nil }
+      return (String(rest[..<quote]), rest[rest.utf8.index(after: quote)...])
+    }
+    guard let space = text.utf8.firstIndex(where: isSpace) else { return nil }
+    return (String(text[..<space]), text[space...])
   }
 }

@@ -42,6 +42,30 @@ package enum DateTimeText {
     }
   }
 
+  /// Whether a text is a timestamp without a zone and with at most so many fraction digits, up to
+  /// six.
+  package static func isTimestamp(
+    _ text: UnsafeRawBufferPointer, fractionDigits: Int
+  ) -> Bool {
+    let longest = fractionDigits == 0 ? 19 : 20 + fractionDigits
+    return text.count <= longest && timestamp(text, zone: .absent) != nil
+  }
+
+  /// Whether a text is a timestamp without a zone and with at most nine fraction digits, of the
+  /// years that 64 bits of nanoseconds hold in full: 1678 to 2261.
+  package static func isNanosecondTimestamp(_ text: UnsafeRawBufferPointer) -> Bool {
+    // Beyond the microseconds nothing but digits matters.
+    let head = UnsafeRawBufferPointer(rebasing: text.prefix(26))
+    guard text.count <= 29, text[head.count...].allSatisfy({ digit($0) != nil }),
+      let microseconds = timestamp(head, zone: .absent)
+    else { return false }
+    return microseconds >= firstNanosecondInstant && microseconds <= lastNanosecondInstant
+  }
+
+  // 1678-01-01 00:00:00 and 2261-12-31 23:59:59.999999.
+  private static let firstNanosecondInstant: Int64 = -9_214_560_000_000_000
+  private static let lastNanosecondInstant: Int64 = 9_214_646_399_999_999
+
   private static func leadingDate(_ text: UnsafeRawBufferPointer) -> Int64? {
     guard text[4] == UInt8(ascii: "-"), text[7] == UInt8(ascii: "-"),
       let century = twoDigits(text, at: 0), let yearOfCentury = twoDigits(text, at: 2),

@@ -25,6 +25,12 @@ package enum Names {
     guard !virtualColumns.contains(name.lowercased()) else { throw .reserved(.column) }
   }
 
+  /// As a table's name, less the one by which the Parquet writer is told a structure's own id.
+  package static func checkField(_ name: String) throws(NameError) {
+    try checkIdentifier(name, of: .field)
+    guard name.lowercased() != "__duckdb_field_id" else { throw .reserved(.field) }
+  }
+
   private static func checkIdentifier(_ name: String, of kind: NameError.Kind) throws(NameError) {
     let letters = name.utf8
     guard let first = letters.first, letters.count <= maxLength, isLetter(first) || first == 0x5F,
@@ -46,7 +52,7 @@ package enum Names {
 /// Why a name is refused.
 package enum NameError: Error, Equatable, Sendable {
   package enum Kind: String, Sendable {
-    case tenant, table, column
+    case tenant, table, column, field
   }
 
   case malformed(Kind)

@@ -36,12 +36,7 @@ extension TableSchema {
 
   private static func expression(for column: ColumnDefinition) -> String {
     let field = "materialization.record.\(SQLText.identifier(column.name))"
-    let value =
-      switch column.type {
-      case .decimal, .json: "CAST(\(field) AS \(column.type.sqlName))"
-      case .blob: "from_base64(\(field))"
-      default: field
-      }
+    let value = column.type.materialization(of: field)
     guard let defaultValue = column.defaultValue else { return value }
     // json_transform gives NULL for a null and for no member; only the latter takes the default.
     let path = SQLText.literal("$.\(SQLText.identifier(column.name))")
@@ -50,15 +45,5 @@ extension TableSchema {
       CASE WHEN \(field) IS NULL AND \(isMissing) THEN \(defaultValue.sql(as: column.type)) \
       ELSE \(value) END
       """
-  }
-}
-
-extension ColumnType {
-  /// The type that `json_transform` reads; the projection casts where it differs.
-  fileprivate var transformName: String {
-    switch self {
-    case .decimal, .blob, .json: "VARCHAR"
-    default: sqlName
-    }
   }
 }

@@ -47,13 +47,18 @@ extension ColumnType {
   /// Whether two values of the type are equal exactly when a user would say so.
   ///
   /// Floating-point numbers have two zeros and unequal NaNs, JSON texts several spellings of one
-  /// value; of BLOB columns the lake keeps no bounds by which files could be left out.
+  /// value; of BLOB and nested columns the lake keeps no bounds by which files could be left out.
   package var canBeKey: Bool {
     switch self {
-    case .float, .double, .json, .blob: false
-    case .boolean, .tinyint, .smallint, .integer, .bigint, .utinyint, .usmallint, .uinteger,
-      .ubigint, .decimal, .varchar, .date, .time, .timestamp, .timestampTZ, .uuid:
-      true
+    case .list, .structure, .map: false
+    case .scalar(let scalar):
+      switch scalar {
+      case .float, .double, .json, .blob: false
+      case .boolean, .tinyint, .smallint, .integer, .bigint, .utinyint, .usmallint, .uinteger,
+        .ubigint, .decimal, .varchar, .date, .time, .timestamp, .timestampS, .timestampMS,
+        .timestampNS, .timestampTZ, .uuid:
+        true
+      }
     }
   }
 }

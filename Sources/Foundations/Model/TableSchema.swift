@@ -1,5 +1,6 @@
 /// The columns of a table in their order.
 package struct TableSchema: Hashable, Sendable {
+  /// What is inside nested columns counts.
   package static let maxColumns = 1_000
 
   package let columns: [ColumnDefinition]
@@ -8,7 +9,9 @@ package struct TableSchema: Hashable, Sendable {
   ///   or too many.
   package init(columns: [ColumnDefinition]) throws(SchemaError) {
     guard !columns.isEmpty else { throw .noColumns }
-    guard columns.count <= Self.maxColumns else { throw .tooManyColumns }
+    guard columns.reduce(0, { $0 + $1.type.columnCount }) <= Self.maxColumns else {
+      throw .tooManyColumns
+    }
     var names: Set<String> = []
     for column in columns {
       do throws(NameError) {
@@ -61,7 +64,8 @@ package enum SchemaError: Error, Equatable, Sendable {
   package var explanation: String {
     switch self {
     case .noColumns: "a table has at least one column"
-    case .tooManyColumns: "a table has at most \(TableSchema.maxColumns) columns"
+    case .tooManyColumns:
+      "a table has at most \(TableSchema.maxColumns) columns, fields of nested ones counted"
     case .unknownField(let name): "unknown field \"\(name)\""
     case .malformed(let expected): expected
     case .eventTimeColumn(let name):

@@ -17,14 +17,19 @@ package final class IngestTable: @unchecked Sendable {
   private let requiredColumns: UnsafeBufferPointer<UInt64>
   /// The same for the payload of a delete, which needs no more than the key.
   private let requiredKeyColumns: UnsafeBufferPointer<UInt64>
-  private let names: UnsafeBufferPointer<UInt8>
-  /// Open addressing; a free slot is -1.
-  private let slots: UnsafeBufferPointer<Int32>
+  /// Of the columns.
+  let names: NameIndex
+  /// The types of nested columns, where `Column.Kind` points.
+  let shapes: [ValueShape]
 
   struct Column {
-    let nameOffset: Int
-    let nameLength: Int
-    let type: ColumnType
+    /// Scalars are at hand without a reference that would have to be counted.
+    enum Kind {
+      case scalar(ScalarType)
+      case nested(Int)
+    }
+
+    let type: Kind
     let isNullable: Bool
   }
 
@@ -45,8 +50,9 @@ package final class IngestTable: @unchecked Sendable {
     precondition(
       eventTimeColumn == nil || eventTimeIndex != nil, "the event time column is no column")
 
-    var names: [UInt8] = []
+    names = NameIndex(schema.columns.map(\.name))
     var columns: [Column] = []
+    var shapes: [ValueShape] = []
     var required = [UInt64](repeating: 0, count: (schema.columns.count + 63) / 64)
     var requiredKey = required
     let key = Set(primaryKey)
@@ -54,22 +60,23 @@ package final class IngestTable: @unchecked Sendable {
       key.allSatisfy { schema.column(named: $0)?.isNullable == false }, "a key has no null")
     isKeyed = !key.isEmpty
     for (index, column) in schema.columns.enumerated() {
-      let name = Array(column.name.utf8)
-      columns.append(
-        Column(
-          nameOffset: names.count, nameLength: name.count, type: column.type,
-          isNullable: column.isNullable))
-      names.append(contentsOf: name)
+      let kind: Column.Kind
+      if case .scalar(let type) = column.type {
+        kind = .scalar(type)
+      } else {
+        kind = .nested(shapes.count)
+        shapes.append(ValueShape(column.type))
+      }
+      columns.append(Column(type: kind, isNullable: column.isNullable))
       if !column.isNullable, column.defaultValue == nil {
         required[index / 64] |= 1 << UInt64(index % 64)
         if key.contains(column.name) { requiredKey[index / 64] |= 1 << UInt64(index % 64) }
       }
     }
-    self.columns = Self.keep(columns)
-    self.names = Self.keep(names)
-    requiredColumns = Self.keep(required)
-    requiredKeyColumns = Self.keep(requiredKey)
-    slots = Self.keep(Self.slots(for: schema.columns.map { Array($0.name.utf8) }))
+    self.columns = NameIndex.keep(columns)
+    self.shapes = shapes
+    requiredColumns = NameIndex.keep(required)
+    requiredKeyColumns = NameIndex.keep(requiredKey)
   }
 
   deinit {
@@ -77,68 +84,11 @@ package final class IngestTable: @unchecked Sendable {
     names.deallocate()
     requiredColumns.deallocate()
     requiredKeyColumns.deallocate()
-    slots.deallocate()
-  }
-
-  private static func keep<T: BitwiseCopyable>(_ elements: [T]) -> UnsafeBufferPointer<T> {
-    let copy = UnsafeMutableBufferPointer<T>.allocate(capacity: elements.count)
-    _ = copy.initialize(from: elements)
-    return UnsafeBufferPointer(copy)
-  }
-
-  private static func slots(for names: [[UInt8]]) -> [Int32] {
-    var size = 8
-    while size < names.count * 4 { size *= 2 }
-    var slots = [Int32](repeating: -1, count: size)
-    for (index, name) in names.enumerated() {
-      var slot = name.withUnsafeBytes { hash($0) } & (size - 1)
-      while slots[slot] >= 0 { slot = (slot + 1) & (size - 1) }
-      slots[slot] = Int32(index)
-    }
-    return slots
-  }
-
-  // FNV-1a. Column names are chosen by the table's owner, so nobody else can make them collide.
-  private static func hash(_ name: UnsafeRawBufferPointer) -> Int {
-    var hash: UInt32 = 2_166_136_261
-    for byte in name { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-    return Int(hash ^ hash >> 15)
   }
 
   /// The columns that must stand in the payload of a record, as bits.
   @inline(__always)
   func requiredColumns(of operation: IngestOperation) -> UnsafeBufferPointer<UInt64> {
     operation == .delete ? requiredKeyColumns : requiredColumns
-  }
-
-  /// The column of exactly this name, guessing that members come in the columns' order.
-  @inline(__always)
-  func column(named name: UnsafeRawBufferPointer, guess: Int) -> Int? {
-    if guess < columns.count, isName(name, of: guess) { return guess }
-    return column(named: name)
-  }
-
-  private func column(named name: UnsafeRawBufferPointer) -> Int? {
-    guard name.count <= Names.maxLength else { return nil }
-    let mask = slots.count - 1
-    var slot = Self.hash(name) & mask
-    while slots[slot] >= 0 {
-      let index = Int(slots[slot])
-      if isName(name, of: index) { return index }
-      slot = (slot + 1) & mask
-    }
-    return nil
-  }
-
-  @inline(__always)
-  private func isName(_ name: UnsafeRawBufferPointer, of index: Int) -> Bool {
-    let column = columns[index]
-    guard name.count == column.nameLength else { return false }
-    var position = 0
-    while position < name.count {
-      if name[position] != names[column.nameOffset + position] { return false }
-      position += 1
-    }
-    return true
   }
 }

@@ -18,17 +18,19 @@ struct PayloadReader {
   }
 
   /// A value that DuckDB would not read exactly as it stands.
-  private struct Rewrite {
+  struct Rewrite {
     let token: Int
     let verdict: ValueVerdict
   }
 
-  private let tokens: JSONTokens
-  private let table: IngestTable
+  let tokens: JSONTokens
+  let table: IngestTable
   private let listedViolations: Int
   /// Bit i of word i / 64 is set if the payload at hand has column i.
   private var seen: [UInt64]
-  private var rewrites: [Rewrite] = []
+  var rewrites: [Rewrite] = []
+  /// From the nested column at hand to the value at hand.
+  var path: [ValuePathStep] = []
   private var suggestions = 0
   private(set) var output = PayloadOutput()
 
@@ -72,7 +74,7 @@ struct PayloadReader {
     while name < end {
       let nameToken = tokens[name]
       let value = tokens[name + 1]
-      let column = tokens.withString(of: nameToken) { table.column(named: $0, guess: guess) }
+      let column = tokens.withString(of: nameToken) { table.names.index(of: $0, guess: guess) }
       if let column {
         seen[column / 64] |= 1 << UInt64(column % 64)
         check(value, at: name + 1, column: column, recordIndex: recordIndex)
@@ -91,15 +93,21 @@ struct PayloadReader {
       if !definition.isNullable { addViolation(column, value, recordIndex) }
       return
     }
-    let verdict = judge(value, definition.type)
-    switch verdict {
-    case .unchanged: break
-    case .refused: addViolation(column, value, recordIndex)
-    default: rewrites.append(Rewrite(token: index, verdict: verdict))
+    switch definition.type {
+    case .scalar(let type):
+      let verdict = judge(value, type)
+      switch verdict {
+      case .unchanged: break
+      case .refused: addViolation(column, value, recordIndex)
+      default: rewrites.append(Rewrite(token: index, verdict: verdict))
+      }
+    case .nested(let shape):
+      checkNested(
+        at: index, table.shapes[shape], of: NestedColumn(column: column, recordIndex: recordIndex))
     }
   }
 
-  private func judge(_ value: JSONToken, _ type: ColumnType) -> ValueVerdict {
+  func judge(_ value: JSONToken, _ type: ScalarType) -> ValueVerdict {
     let kind: ValueKind
     switch value.kind {
     case .null: kind = .null
@@ -169,11 +177,7 @@ struct PayloadReader {
   private mutating func addUnknown(_ name: JSONToken, _ value: JSONToken, recordIndex: Int) {
     guard countViolation(recordIndex) else { return }
     let written = tokens.excerpt(of: name)
-    var near: String?
-    if suggestions < Self.maxSuggestions {
-      suggestions += 1
-      near = NameSuggestion.nearest(to: written, among: table.schema.columns.lazy.map(\.name))
-    }
+    let near = suggestion(for: name, among: table.schema.columns.lazy.map(\.name))
     let expected = near.map { "no such column; did you mean \"\($0)\"?" } ?? "no such column"
     append(written, expected, value, recordIndex)
   }
@@ -186,13 +190,13 @@ struct PayloadReader {
   }
 
   /// Counts a violation; false when it is not to be listed.
-  private mutating func countViolation(_ recordIndex: Int) -> Bool {
+  mutating func countViolation(_ recordIndex: Int) -> Bool {
     output.violationCount += 1
     return output.violations.count < listedViolations
       || output.violations.last?.recordIndex != recordIndex
   }
 
-  private mutating func append(
+  mutating func append(
     _ column: String, _ expected: String, _ value: JSONToken?, _ recordIndex: Int
   ) {
     output.violations.append(
@@ -203,6 +207,14 @@ struct PayloadReader {
 
   /// Comparing a name with every column costs much more than reading it.
   private static let maxSuggestions = 16
+
+  mutating func suggestion(
+    for name: JSONToken, among names: some Sequence<String>
+  ) -> String? {
+    guard suggestions < Self.maxSuggestions else { return nil }
+    suggestions += 1
+    return NameSuggestion.nearest(to: tokens.excerpt(of: name), among: names)
+  }
 
   /// What a value is, and of a scalar its beginning.
   private func excerpt(of value: JSONToken) -> String {

@@ -27,17 +27,17 @@ package struct SampleInference {
   }
 
   /// Narrowest first. A number with a point or an exponent is a DOUBLE even if its value is whole.
-  private static let integerTypes: [ColumnType] = [
-    .bigint, .ubigint, .decimal(precision: ColumnType.maxDecimalPrecision, scale: 0), .double,
+  private static let integerTypes: [ScalarType] = [
+    .bigint, .ubigint, .decimal(precision: ScalarType.maxDecimalPrecision, scale: 0), .double,
   ]
-  private static let textTypes: [ColumnType] = [
+  private static let textTypes: [ScalarType] = [
     .uuid, .date, .timestamp, .timestampTZ, .time, .varchar,
   ]
 
   private struct Column {
     let name: String
     /// The types that every value so far is of; nil before the first value.
-    var types: [ColumnType]?
+    var types: [ScalarType]?
   }
 
   private var columns: [Column] = []
@@ -58,7 +58,7 @@ package struct SampleInference {
       return try TableSchema(
         columns: inference.columns.map { column in
           // What was always null may become anything.
-          ColumnDefinition(name: column.name, type: column.types?.first ?? .json)
+          ColumnDefinition(name: column.name, type: .scalar(column.types?.first ?? .json))
         })
     } catch {
       throw .schema(error)
@@ -83,7 +83,7 @@ package struct SampleInference {
   }
 
   /// The types that take a value, narrowest first; nil for null.
-  private static func types(of value: JSONValue) -> [ColumnType]? {
+  private static func types(of value: JSONValue) -> [ScalarType]? {
     switch value {
     case .null: nil
     case .boolean: [.boolean]
@@ -96,8 +96,8 @@ package struct SampleInference {
   }
 
   private static func taking(
-    _ kind: ValueKind, _ value: String, of types: [ColumnType]
-  ) -> [ColumnType] {
+    _ kind: ValueKind, _ value: String, of types: [ScalarType]
+  ) -> [ScalarType] {
     var text = value
     return text.withUTF8 { utf8 in
       let bytes = UnsafeRawBufferPointer(utf8)

@@ -105,10 +105,12 @@ extension ColumnDefinition {
 extension ColumnDefault {
   /// A default as a client writes it, held against the type as a payload's value would be.
   ///
-  /// BLOB columns take none (the catalog's text form of bytes differs between engines), nor does
-  /// the string `NULL` for VARCHAR, by which the catalog says that there is no default.
+  /// BLOB columns take none (the catalog's text form of bytes differs between engines), nor do
+  /// nested ones (DuckLake has none for them), nor is there the string `NULL` for VARCHAR, by which
+  /// the catalog says that there is no default.
   /// - Returns: nil when the column's type does not take the value.
-  init?(json: JSONValue, type: ColumnType) {
+  init?(json: JSONValue, type columnType: ColumnType) {
+    guard case .scalar(let type) = columnType else { return nil }
     let kind: ValueKind
     var text: String
     switch json {
@@ -146,14 +148,19 @@ extension ColumnDefault {
   }
 
   static func expectation(of type: ColumnType) -> String {
-    type == .blob ? "possible for a BLOB column" : type.expectation
+    switch type {
+    case .list, .structure, .map: "possible for a LIST, STRUCT or MAP column"
+    case .scalar(.blob): "possible for a BLOB column"
+    case .scalar(let scalar): scalar.expectation
+    }
   }
 
   func write(to writer: inout JSONWriter, as type: ColumnType) {
     switch type {
-    case .varchar, .blob, .date, .time, .timestamp, .uuid: writer.string(catalogText)
+    case .varchar, .blob, .date, .time, .timestamp, .timestampS, .timestampMS, .timestampNS, .uuid,
+      .scalar(.decimal):
+      writer.string(catalogText)
     case .timestampTZ: writer.string(Timestamp(parsing: catalogText)?.rfc3339 ?? catalogText)
-    case .decimal: writer.string(catalogText)
     default: writer.raw(catalogText)
     }
   }

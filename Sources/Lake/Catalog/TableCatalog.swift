@@ -56,6 +56,21 @@ package struct TableDefinition: Sendable, Equatable {
 
   package var isKeyed: Bool { !primaryKey.isEmpty }
 
+  /// The ids that the columns of a new table have: each leaves room for what is inside the one
+  /// before it.
+  package var firstColumnIDs: [Int64] {
+    var next: Int64 = 1
+    return schema.columns.map { column in
+      defer { next += Int64(column.type.columnCount) }
+      return next
+    }
+  }
+
+  /// The first column id that a new table does not take.
+  package var firstFreeColumnID: Int64 {
+    schema.columns.reduce(1) { $0 + Int64($1.type.columnCount) }
+  }
+
   /// The definition with its key's columns as tables have them: not nullable.
   ///
   /// - Throws: `damaged` when a column of the key is not in the schema or stands twice, which
@@ -89,6 +104,8 @@ package struct TableRecord: Sendable, Equatable {
   package let schemaVersion: Int64
   /// The Parquet field id of each column, in the schema's order.
   package let columnIDs: [Int64]
+  /// The field ids of what is inside each column, each before its own children; none for scalars.
+  package let innerColumnIDs: [[Int64]]
   /// What rows have, column by column, that were written before the column was added.
   package let initialDefaults: [ColumnDefault?]
   /// The snapshot that made this version: files that began at it or later have its columns.
@@ -98,9 +115,11 @@ package struct TableRecord: Sendable, Equatable {
   package let createdAt: Timestamp
   package let isDropped: Bool
 
+  /// - Parameter innerColumnIDs: when nil, those that follow each column's own.
   package init(
     id: TableID, tenant: TenantID, definition: TableDefinition, schemaVersion: Int64,
-    columnIDs: [Int64], initialDefaults: [ColumnDefault?], versionBegin: SnapshotID,
+    columnIDs: [Int64], innerColumnIDs: [[Int64]]? = nil, initialDefaults: [ColumnDefault?],
+    versionBegin: SnapshotID,
     folder: String, createdAt: Timestamp, isDropped: Bool
   ) {
     precondition(columnIDs.count == initialDefaults.count, "a default for each column, or nil")
@@ -109,6 +128,11 @@ package struct TableRecord: Sendable, Equatable {
     self.definition = definition
     self.schemaVersion = schemaVersion
     self.columnIDs = columnIDs
+    self.innerColumnIDs =
+      innerColumnIDs
+      ?? zip(columnIDs, definition.schema.columns).map { id, column in
+        Array(id + 1..<id + Int64(column.type.columnCount))
+      }
     self.initialDefaults = initialDefaults
     self.versionBegin = versionBegin
     self.folder = folder
@@ -124,7 +148,8 @@ package struct TableRecord: Sendable, Equatable {
     definition.compatibilityMode = mode
     return TableRecord(
       id: id, tenant: tenant, definition: definition, schemaVersion: schemaVersion,
-      columnIDs: columnIDs, initialDefaults: initialDefaults, versionBegin: versionBegin,
+      columnIDs: columnIDs, innerColumnIDs: innerColumnIDs, initialDefaults: initialDefaults,
+      versionBegin: versionBegin,
       folder: folder, createdAt: createdAt, isDropped: isDropped)
   }
 

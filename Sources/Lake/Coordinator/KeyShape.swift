@@ -86,9 +86,11 @@ extension ColumnType {
   /// Whether the least and the greatest value of a file, as the catalog keeps them, can be cast
   /// back and bound the file's values.
   fileprivate var hasComparableBounds: Bool {
-    switch self {
+    guard case .scalar(let scalar) = self else { return false }
+    return switch scalar {
     case .tinyint, .smallint, .integer, .bigint, .utinyint, .usmallint, .uinteger, .ubigint,
-      .decimal, .varchar, .date, .time, .timestamp, .timestampTZ, .uuid:
+      .decimal, .varchar, .date, .time, .timestamp, .timestampS, .timestampMS, .timestampNS,
+      .timestampTZ, .uuid:
       true
     case .boolean, .float, .double, .blob, .json: false
     }

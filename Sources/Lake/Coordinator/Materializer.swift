@@ -285,10 +285,10 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   private func writeRows(
     _ projection: String, from source: String, shape: RowShape, to path: String
   ) throws(DuckDBError) -> ParquetFile {
-    var fields = shape.columns.map { ($0.name, $0.fieldID) }
-    if shape.key != nil { fields.append((RowShape.tokenColumn, RowShape.tokenFieldID)) }
+    var fields = shape.columns
+    if shape.key != nil { fields.append(FieldID(RowShape.tokenColumn, RowShape.tokenFieldID)) }
     return try ParquetFile.write(
       query: "SELECT \(projection) FROM \(source)", fieldIDs: fields,
-      statisticsOf: Set(shape.columns.map(\.fieldID)), to: path, on: connection)
+      statisticsOf: Set(shape.columns.map(\.id)), to: path, on: connection)
   }
 }

@@ -24,11 +24,10 @@ package struct ParquetFile: Sendable {
   ///     those that `statisticsOf` names.
   /// - Throws: `DuckDBError`; the file may then be there in part.
   package static func write(
-    query: String, fieldIDs: [(name: String, id: Int64)], statisticsOf columns: Set<Int64>,
+    query: String, fieldIDs: [FieldID], statisticsOf columns: Set<Int64>,
     to path: String, on connection: DuckDBConnection
   ) throws(DuckDBError) -> ParquetFile {
-    let ids = fieldIDs.map { "\(SQLText.identifier($0.name)): \($0.id)" }
-      .joined(separator: ", ")
+    let ids = fieldIDs.map(\.sql).joined(separator: ", ")
     let answer = try connection.query(
       "COPY (\(query)) TO \(SQLText.literal(path)) (\(format), FIELD_IDS {\(ids)})")
     guard let count = answer.value("count")?.int64,
@@ -58,11 +57,13 @@ package struct ParquetFile: Sendable {
     try write(
       query:
         "SELECT \(SQLText.literal(dataPath)) AS file_path, pos FROM (\(positions)) ORDER BY pos",
-      fieldIDs: [("file_path", 2_147_483_646), ("pos", 2_147_483_645)], statisticsOf: [],
+      fieldIDs: [FieldID("file_path", 2_147_483_646), FieldID("pos", 2_147_483_645)],
+      statisticsOf: [],
       to: path, on: connection)
   }
 
-  /// - Returns: nil where DuckDB's numbers cannot be used: no size, or not counted over all rows.
+  /// - Returns: nil where DuckDB's numbers cannot be used: no size, as of a nested column, or not
+  ///   counted over all rows.
   private static func statistics(
     _ entry: DuckDBValue, columnID: Int64, recordCount: Int64
   ) -> ColumnStatistics? {

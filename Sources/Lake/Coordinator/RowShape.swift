@@ -3,11 +3,6 @@ import Model
 
 /// What the engine must know of a table to write its rows; the same in the server and in a probe.
 package struct RowShape: Codable, Equatable, Sendable {
-  struct Column: Codable, Equatable, Sendable {
-    let name: String
-    let fieldID: Int64
-  }
-
   /// The engine's table of positions, operations and payloads that `source` reads.
   static let batchTable = "batch"
 
@@ -16,7 +11,7 @@ package struct RowShape: Codable, Equatable, Sendable {
   package static let tokenColumn = "_duckmesh_token"
   package static let tokenFieldID: Int64 = 2_147_482_647
 
-  let columns: [Column]
+  let columns: [FieldID]
   /// The SELECT list over `source`.
   let projection: String
   /// The FROM item.
@@ -26,7 +21,7 @@ package struct RowShape: Codable, Equatable, Sendable {
 
   init(_ table: TableRecord) {
     let schema = table.definition.schema
-    columns = zip(schema.columns, table.columnIDs).map { Column(name: $0.name, fieldID: $1) }
+    columns = table.fieldIDs
     projection = schema.materializationProjection
     source = schema.materializationSource(over: Self.batchTable)
     key = KeyShape(table)

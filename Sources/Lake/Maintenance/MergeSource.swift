@@ -27,10 +27,7 @@ struct MergeSource: Sendable {
   let localPath: @Sendable (String) -> String
 
   /// The columns of the output with their field ids.
-  var fields: [(name: String, id: Int64)] {
-    zip(table.definition.schema.columns.map(\.name), table.columnIDs).map { ($0, $1) }
-      + kept.map { ($0.name, $0.id) }
-  }
+  var fields: [FieldID] { table.fieldIDs + kept.map { FieldID($0.name, $0.id) } }
 
   /// A rewrite's rows are rows of its own commit to whoever merges its file with older ones: were
   /// they to carry the snapshots that added them, such a merge would show them before that commit,

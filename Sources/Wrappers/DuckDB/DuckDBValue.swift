@@ -19,6 +19,11 @@ package indirect enum DuckDBValue: Equatable, Hashable, Sendable {
   package struct Entry: Equatable, Hashable, Sendable {
     package let key: DuckDBValue
     package let value: DuckDBValue
+
+    package init(key: DuckDBValue, value: DuckDBValue) {
+      self.key = key
+      self.value = value
+    }
   }
 
   case null

@@ -8,21 +8,24 @@ extension PostgreSQLCatalog {
   ) async throws(CatalogError) -> TableRecord {
     let columns = alteration.columns ?? []
     let definitions = columns.map(\.definition)
+    let added = columns.indices.filter { columns[$0].id == nil }
+    let inner = InnerColumnValues(added.map { ($0 + 1, definitions[$0].type) })
     let rows = try await call(
       """
-      SELECT \(SQLFunction.alterTable.name)($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+      SELECT \(SQLFunction.alterTable.name)(
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
       """,
       [
         .int64(alteration.table.rawValue), .int64(alteration.base),
         .text(alteration.compatibilityMode.rawValue),
         alteration.eventTimeColumn.map { .text($0) } ?? .null,
-        .int64s(columns.map { $0.id ?? 0 }), .texts(definitions.map(\.name)),
+        .int64s(columns.map { $0.id ?? 0 }),
+        .int64s(definitions.map { Int64($0.type.columnCount) }), .texts(definitions.map(\.name)),
         .texts(definitions.map(\.type.duckLakeName)),
         .texts(definitions.map { Self.text($0.defaultValue) }),
         .texts(columns.map { Self.text($0.initialDefault) }),
         .bools(definitions.map(\.isNullable)), .texts(definitions.map { $0.comment ?? "" }),
-        database.wallOverride,
-      ])
+      ] + inner.values + [database.wallOverride])
     switch rows.text(0, 0) {
     case "altered": break
     case "changed": throw .tableChanged

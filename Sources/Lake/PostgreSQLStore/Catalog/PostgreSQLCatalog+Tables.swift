@@ -45,23 +45,27 @@ extension PostgreSQLCatalog {
   ) async throws(CatalogError) -> TableRecord {
     let definition = try definition.keyColumnsRequired()
     let columns = definition.schema.columns
+    let ids = definition.firstColumnIDs
     let keyColumns = definition.primaryKey.compactMap { name in
-      columns.firstIndex { $0.name == name }.map { Int64($0 + 1) }
+      columns.firstIndex { $0.name == name }.map { ids[$0] }
     }
+    let inner = InnerColumnValues(columns.enumerated().map { ($0.offset + 1, $0.element.type) })
     let rows = try await call(
       """
       SELECT outcome, made_table, made_schema, made_at, made_snapshot
       FROM \(SQLFunction.makeTable.name)(
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
       """,
       [
         .int64(tenant.rawValue), .text(definition.name),
         .text(definition.compatibilityMode.rawValue),
-        definition.eventTimeColumn.map { .text($0) } ?? .null, .texts(columns.map(\.name)),
+        definition.eventTimeColumn.map { .text($0) } ?? .null, .int64s(ids),
+        .int64(definition.firstFreeColumnID), .texts(columns.map(\.name)),
         .texts(columns.map(\.type.duckLakeName)),
         .texts(
           columns.map { $0.defaultValue?.catalogText ?? ColumnDefault.absentCatalogText }),
         .bools(columns.map(\.isNullable)), .texts(columns.map { $0.comment ?? "" }),
+      ] + inner.values + [
         .int64s(keyColumns), .text(definition.onExistingKey.rawValue), database.wallOverride,
       ])
     switch rows.text(0, 0) {
@@ -72,7 +76,7 @@ extension PostgreSQLCatalog {
     }
     return TableRecord(
       id: TableID(rows.int64(0, 1)), tenant: tenant, definition: definition, schemaVersion: 1,
-      columnIDs: columns.indices.map { Int64($0 + 1) },
+      columnIDs: ids,
       initialDefaults: columns.map { _ in nil }, versionBegin: SnapshotID(rows.int64(0, 4)),
       folder: Folders.table(schema: rows.int64(0, 2), table: rows.int64(0, 1)),
       createdAt: Timestamp(microseconds: rows.int64(0, 3)), isDropped: false)

@@ -7,8 +7,10 @@ extension SQLFunction {
     "alter_table",
     """
     (altered_table BIGINT, base BIGINT, mode TEXT, time_column TEXT, column_ids BIGINT[],
+      column_widths BIGINT[],
       column_names TEXT[], column_types TEXT[], column_defaults TEXT[], initial_defaults TEXT[],
-      nullable BOOLEAN[], comments TEXT[], overriding BIGINT, OUT outcome TEXT)
+      nullable BOOLEAN[], comments TEXT[], \(InnerColumnValues.parameters), overriding BIGINT,
+      OUT outcome TEXT)
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
     DECLARE
       opening RECORD;
@@ -31,13 +33,15 @@ extension SQLFunction {
       opening := \(openSnapshot.name)(1, 0, 0, overriding);
       IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
       SELECT next_column_id INTO next_id FROM duckmesh_table WHERE table_id = altered_table;
-      SELECT array_agg(CASE WHEN made.id = 0 THEN next_id + made.newer - 1 ELSE made.id END
-          ORDER BY made.ordinal), next_id + count(*) FILTER (WHERE made.id = 0)
+      SELECT array_agg(CASE WHEN made.id = 0 THEN next_id + made.taken - made.width ELSE made.id END
+          ORDER BY made.ordinal),
+        next_id + coalesce(sum(made.width) FILTER (WHERE made.id = 0), 0)::BIGINT
       INTO column_ids, next_id
       FROM (
-        SELECT given.id, given.ordinal,
-          count(*) FILTER (WHERE given.id = 0) OVER (ORDER BY given.ordinal) AS newer
-        FROM unnest(column_ids) WITH ORDINALITY AS given(id, ordinal)) AS made;
+        SELECT given.id, given.width, given.ordinal,
+          (sum(given.width) FILTER (WHERE given.id = 0) OVER (ORDER BY given.ordinal))::BIGINT
+            AS taken
+        FROM unnest(column_ids, column_widths) WITH ORDINALITY AS given(id, width, ordinal)) AS made;
       \(writeColumns)
       \(writeComments)
       INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id)
@@ -65,7 +69,7 @@ extension SQLFunction {
   private static let writeColumns = """
     UPDATE ducklake_column AS shown SET end_snapshot = opening.opened
     WHERE shown.table_id = altered_table AND shown.end_snapshot IS NULL
-      AND NOT EXISTS (
+      AND shown.parent_column IS NULL AND NOT EXISTS (
         SELECT FROM \(given)
         WHERE made.id = shown.column_id AND made.name = shown.column_name
           AND made.type = shown.column_type AND made.value = shown.default_value
@@ -76,12 +80,23 @@ extension SQLFunction {
       column_type, initial_default, default_value, nulls_allowed, default_value_type,
       default_value_dialect)
     SELECT made.id, opening.opened, altered_table, made.place, made.name, made.type,
-      nullif(made.first_value, 'NULL'), made.value, made.is_nullable, 'literal', 'duckdb'
+      nullif(made.first_value, 'NULL'), made.value, made.is_nullable,
+      \(InnerColumnValues.defaultType("made.type")), 'duckdb'
     FROM \(given)
     WHERE NOT EXISTS (
       SELECT FROM ducklake_column AS shown
       WHERE shown.table_id = altered_table AND shown.column_id = made.id
         AND shown.end_snapshot IS NULL);
+    -- What is inside a column that stays does so too.
+    WITH RECURSIVE staying(id) AS (
+      SELECT unnest(column_ids) UNION
+      SELECT c.column_id FROM staying JOIN ducklake_column AS c ON c.parent_column = staying.id
+      WHERE c.table_id = altered_table AND c.end_snapshot IS NULL)
+    UPDATE ducklake_column AS shown SET end_snapshot = opening.opened
+    WHERE shown.table_id = altered_table AND shown.end_snapshot IS NULL
+      AND shown.parent_column IS NOT NULL
+      AND shown.column_id NOT IN (SELECT id FROM staying);
+    \(InnerColumnValues.insertion(table: "altered_table"))
     """
 
   private static let writeComments = """

@@ -53,8 +53,10 @@ extension SQLFunction {
   static let makeTable = SQLFunction(
     "make_table",
     """
-    (tenant BIGINT, name TEXT, mode TEXT, time_column TEXT, column_names TEXT[],
+    (tenant BIGINT, name TEXT, mode TEXT, time_column TEXT, column_ids BIGINT[],
+      free_column_id BIGINT, column_names TEXT[],
       column_types TEXT[], column_defaults TEXT[], nullable BOOLEAN[], comments TEXT[],
+      \(InnerColumnValues.parameters),
       key_columns BIGINT[], existing_key_rule TEXT, overriding BIGINT,
       OUT outcome TEXT, OUT made_table BIGINT, OUT made_schema BIGINT, OUT made_at BIGINT,
       OUT made_snapshot BIGINT)
@@ -91,20 +93,21 @@ extension SQLFunction {
         'table-' || made_table || '/', TRUE);
       INSERT INTO ducklake_column(column_id, begin_snapshot, table_id, column_order, column_name,
         column_type, default_value, nulls_allowed, default_value_type, default_value_dialect)
-      SELECT made.ordinal, opening.opened, made_table, made.ordinal, made.name, made.type,
-        made.value, made.is_nullable, 'literal', 'duckdb'
-      FROM unnest(column_names, column_types, column_defaults, nullable)
-        WITH ORDINALITY AS made(name, type, value, is_nullable, ordinal);
+      SELECT made.id, opening.opened, made_table, made.ordinal, made.name, made.type,
+        made.value, made.is_nullable, \(InnerColumnValues.defaultType("made.type")), 'duckdb'
+      FROM unnest(column_ids, column_names, column_types, column_defaults, nullable)
+        WITH ORDINALITY AS made(id, name, type, value, is_nullable, ordinal);
+      \(InnerColumnValues.insertion(table: "made_table"))
       INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id)
       VALUES (opening.opened, opening.opened_schema_version, made_table);
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
         schema_version, next_column_id, compatibility_mode, event_time_column,
         primary_key, on_existing_key)
       VALUES (made_table, tenant, name, made_at, opening.opened, 1,
-        cardinality(column_names) + 1, mode, time_column, key_columns, existing_key_rule);
+        free_column_id, mode, time_column, key_columns, existing_key_rule);
       INSERT INTO ducklake_column_tag(table_id, column_id, begin_snapshot, key, value)
-      SELECT made_table, made.ordinal, opening.opened, 'comment', made.comment
-      FROM unnest(comments) WITH ORDINALITY AS made(comment, ordinal) WHERE made.comment <> '';
+      SELECT made_table, made.id, opening.opened, 'comment', made.comment
+      FROM unnest(column_ids, comments) AS made(id, comment) WHERE made.comment <> '';
       INSERT INTO duckmesh_schema_version(table_id, version, begin_snapshot, created_at,
         compatibility_mode, event_time_column)
       VALUES (made_table, 1, opening.opened, made_at, mode, time_column);

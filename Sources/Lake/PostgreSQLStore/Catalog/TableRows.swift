@@ -12,9 +12,10 @@ enum TableRows {
       t.dropped_snapshot, n.schema_id, c.ids, c.names, c.types, c.nullable, c.defaults,
       v.begin_snapshot, c.initial_defaults, c.comments,
       coalesce(v.compatibility_mode, t.compatibility_mode), coalesce(v.created_at, t.created_at),
-      t.primary_key, t.on_existing_key
+      t.primary_key, t.on_existing_key,
+      c.inner_ids, c.inner_parents, c.inner_orders, c.inner_names, c.inner_types
     """
-  static let columnCount = 21
+  static let columnCount = 26
 
   /// Tables with the columns that they have at `moment`, in one statement.
   ///
@@ -48,25 +49,37 @@ enum TableRows {
   private static func columns(at moment: String) -> String {
     """
     CROSS JOIN LATERAL (
-      SELECT coalesce(array_agg(o.column_id), '{}') AS ids,
-        coalesce(array_agg(o.column_name::TEXT), '{}') AS names,
-        coalesce(array_agg(o.column_type::TEXT), '{}') AS types,
-        coalesce(array_agg(coalesce(o.nulls_allowed, TRUE)), '{}') AS nullable,
-        coalesce(array_agg(coalesce(o.default_value, 'NULL')::TEXT), '{}') AS defaults,
-        coalesce(array_agg(coalesce(o.initial_default, 'NULL')::TEXT), '{}') AS initial_defaults,
-        coalesce(array_agg(coalesce(o.comment, '')), '{}') AS comments
+      SELECT \(aggregates("IS NULL", of: [
+        ("column_id", "ids"), ("column_name::TEXT", "names"), ("column_type::TEXT", "types"),
+        ("is_nullable", "nullable"), ("default_text", "defaults"),
+        ("initial_text", "initial_defaults"), ("comment", "comments"),
+      ])),
+      \(aggregates("IS NOT NULL", of: [
+        ("column_id", "inner_ids"), ("parent_column", "inner_parents"),
+        ("column_order", "inner_orders"), ("column_name::TEXT", "inner_names"),
+        ("column_type::TEXT", "inner_types"),
+      ]))
       FROM (
-        SELECT k.*, (
+        SELECT k.*, coalesce(k.nulls_allowed, TRUE) AS is_nullable,
+          coalesce(k.default_value, 'NULL')::TEXT AS default_text,
+          coalesce(k.initial_default, 'NULL')::TEXT AS initial_text, coalesce((
           SELECT g.value::TEXT FROM ducklake_column_tag g
           WHERE g.table_id = k.table_id AND g.column_id = k.column_id AND g.key = 'comment'
             AND g.begin_snapshot <= \(moment)
-            AND (g.end_snapshot IS NULL OR g.end_snapshot > \(moment))) AS comment
+            AND (g.end_snapshot IS NULL OR g.end_snapshot > \(moment))), '') AS comment
         FROM ducklake_column k
-        WHERE k.table_id = t.table_id AND k.parent_column IS NULL
+        WHERE k.table_id = t.table_id
           AND k.begin_snapshot <= \(moment)
           AND (k.end_snapshot IS NULL OR k.end_snapshot > \(moment))
         ORDER BY k.column_order) o) c
     """
+  }
+
+  /// Arrays of columns of the rows whose parent column is or is not null.
+  private static func aggregates(_ parent: String, of columns: [(String, String)]) -> String {
+    columns.map { column, name in
+      "coalesce(array_agg(o.\(column)) FILTER (WHERE o.parent_column \(parent)), '{}') AS \(name)"
+    }.joined(separator: ", ")
   }
 
   static func records(_ rows: PostgreSQLRows) throws(CatalogError) -> [TableRecord] {
@@ -79,10 +92,9 @@ enum TableRows {
   static func record(_ rows: PostgreSQLRows, _ row: Int) throws(CatalogError) -> TableRecord {
     let table = rows.int64(row, 0)
     let schema: TableSchema
+    let shown = try columns(rows, row, table: table)
     do {
-      schema = try TableSchema(columns: try columns(rows, row, table: table))
-    } catch let error as CatalogError {
-      throw error
+      schema = try TableSchema(columns: shown.map(\.definition))
     } catch {
       throw .damaged(reason: "the columns of table \(table) make no schema")
     }
@@ -98,6 +110,7 @@ enum TableRows {
         },
         onExistingKey: ExistingKeyRule(rawValue: rows.text(row, 20)) ?? .upsert),
       schemaVersion: rows.int64(row, 4), columnIDs: ids,
+      innerColumnIDs: shown.map(\.innerIDs),
       initialDefaults: rows.texts(row, 15).map { ColumnDefault(stored: $0) },
       versionBegin: SnapshotID(rows.int64(row, 14)),
       folder: Folders.table(schema: rows.int64(row, 8), table: table),
@@ -114,21 +127,35 @@ enum TableRows {
 
   private static func columns(
     _ rows: PostgreSQLRows, _ row: Int, table: Int64
-  ) throws(CatalogError) -> [ColumnDefinition] {
-    let (names, types) = (rows.texts(row, 10), rows.texts(row, 11))
+  ) throws(CatalogError) -> [(definition: ColumnDefinition, innerIDs: [Int64])] {
+    let (ids, names, types) = (rows.int64s(row, 9), rows.texts(row, 10), rows.texts(row, 11))
     let (nullable, defaults) = (rows.bools(row, 12), rows.texts(row, 13))
     // No comment is empty.
     let comments = rows.texts(row, 16).map { $0.isEmpty ? nil : $0 }
-    var columns: [ColumnDefinition] = []
+    let inner = innerColumns(rows, row)
+    var columns: [(definition: ColumnDefinition, innerIDs: [Int64])] = []
     for index in names.indices {
-      guard let type = ColumnType(duckLakeName: types[index]) else {
+      guard let (type, innerIDs) = inner.type(of: ids[index], named: types[index]) else {
         throw .damaged(reason: "column of unknown type in table \(table)")
       }
-      columns.append(
-        ColumnDefinition(
-          name: names[index], type: type, isNullable: nullable[index],
-          defaultValue: ColumnDefault(stored: defaults[index]), comment: comments[index]))
+      let definition = ColumnDefinition(
+        name: names[index], type: type, isNullable: nullable[index],
+        defaultValue: ColumnDefault(stored: defaults[index]), comment: comments[index])
+      columns.append((definition, innerIDs))
     }
     return columns
+  }
+
+  private static func innerColumns(_ rows: PostgreSQLRows, _ row: Int) -> InnerColumns {
+    let ids = rows.int64s(row, 21)
+    guard !ids.isEmpty else { return InnerColumns([]) }
+    let (parents, orders) = (rows.int64s(row, 22), rows.int64s(row, 23))
+    let (names, types) = (rows.texts(row, 24), rows.texts(row, 25))
+    return InnerColumns(
+      ids.indices.map { index in
+        InnerColumnRow(
+          id: ids[index], parent: parents[index], order: orders[index], name: names[index],
+          typeName: types[index])
+      })
   }
 }

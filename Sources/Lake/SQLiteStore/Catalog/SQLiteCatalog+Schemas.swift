@@ -130,7 +130,12 @@ extension SQLiteCatalog {
       let row = ColumnRow(
         table: id, id: column.id ?? nextColumnID, order: Int64(index + 1),
         definition: column.definition, initialDefault: column.initialDefault)
-      if column.id == nil { nextColumnID += 1 }
+      guard column.id != nil else {
+        try row.insert(at: snapshot, connection)
+        nextColumnID += Int64(column.definition.type.columnCount)
+        continue
+      }
+      // A column that stays keeps what is inside it.
       let before = old.removeValue(forKey: row.id)
       if before?.isSameColumn(as: row) != true {
         try before?.endColumn(at: snapshot, connection)
@@ -143,6 +148,7 @@ extension SQLiteCatalog {
     }
     for gone in old.values {
       try gone.endColumn(at: snapshot, connection)
+      try gone.endInner(at: snapshot, connection)
       try gone.endComment(at: snapshot, connection)
     }
     return nextColumnID

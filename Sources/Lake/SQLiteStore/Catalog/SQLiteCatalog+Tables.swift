@@ -109,7 +109,7 @@ extension SQLiteCatalog {
     let snapshot = head.snapshot.rawValue
     let record = TableRecord(
       id: TableID(table), tenant: tenant, definition: definition, schemaVersion: 1,
-      columnIDs: (1...definition.schema.columns.count).map(Int64.init),
+      columnIDs: definition.firstColumnIDs,
       initialDefaults: definition.schema.columns.map { _ in nil }, versionBegin: head.snapshot,
       folder: Folders.table(schema: schema.id, table: table), createdAt: now, isDropped: false)
     try connection.statement("INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, ?, ?, ?, 1)")
@@ -117,7 +117,7 @@ extension SQLiteCatalog {
       .bind(schema.id, at: 4).bind(definition.name, at: 5).bind("table-\(table)/", at: 6).run()
     for (index, column) in definition.schema.columns.enumerated() {
       try ColumnRow(
-        table: table, id: Int64(index + 1), order: Int64(index + 1), definition: column,
+        table: table, id: record.columnIDs[index], order: Int64(index + 1), definition: column,
         initialDefault: nil
       ).insert(at: snapshot, connection)
     }
@@ -132,7 +132,7 @@ extension SQLiteCatalog {
       """
     ).bind(table, at: 1).bind(tenant.rawValue, at: 2).bind(definition.name, at: 3)
       .bind(now.microseconds, at: 4).bind(snapshot, at: 5)
-      .bind(Int64(definition.schema.columns.count + 1), at: 6)
+      .bind(definition.firstFreeColumnID, at: 6)
       .bind(definition.compatibilityMode.rawValue, at: 7)
       .bind(definition.eventTimeColumn, at: 8)
       .bind(record.primaryKeyColumnIDs.map(String.init).joined(separator: ","), at: 9)

@@ -41,6 +41,7 @@ enum TableRows {
         },
         onExistingKey: ExistingKeyRule(rawValue: row.text(10)) ?? .upsert),
       schemaVersion: version.number, columnIDs: columns.map(\.id),
+      innerColumnIDs: columns.map(\.innerIDs),
       initialDefaults: columns.map(\.initialDefault), versionBegin: version.begin,
       folder: Folders.table(schema: row.int64(8), table: table),
       createdAt: Timestamp(microseconds: row.int64(3)), isDropped: dropped != nil)
@@ -52,11 +53,14 @@ enum TableRows {
     let order: Int64
     let definition: ColumnDefinition
     let initialDefault: ColumnDefault?
+    /// Of all that is inside, each before its own children.
+    let innerIDs: [Int64]
   }
 
   static func columns(
     of table: Int64, at moment: Int64, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [Column] {
+    let inner = try innerColumns(of: table, at: moment, connection)
     let row = try connection.statement(
       """
       SELECT c.column_id, c.column_name, c.column_type, c.nulls_allowed, c.default_value,
@@ -72,7 +76,7 @@ enum TableRows {
     ).bind(table, at: 1).bind(moment, at: 2)
     var columns: [Column] = []
     while try row.step() {
-      guard let type = ColumnType(duckLakeName: row.text(2)) else {
+      guard let (type, innerIDs) = inner.type(of: row.int64(0), named: row.text(2)) else {
         throw .corrupt(message: "column of unknown type in table \(table)")
       }
       columns.append(
@@ -82,9 +86,29 @@ enum TableRows {
             name: row.text(1), type: type, isNullable: row.int64(3) != 0,
             defaultValue: ColumnDefault(stored: row.optionalText(4)),
             comment: row.optionalText(6)),
-          initialDefault: ColumnDefault(stored: row.optionalText(5))))
+          initialDefault: ColumnDefault(stored: row.optionalText(5)), innerIDs: innerIDs))
     }
     return columns
+  }
+
+  private static func innerColumns(
+    of table: Int64, at moment: Int64, _ connection: SQLiteConnection
+  ) throws(SQLiteError) -> InnerColumns {
+    let row = try connection.statement(
+      """
+      SELECT column_id, parent_column, column_order, column_name, column_type
+      FROM ducklake_column WHERE table_id = ?1 AND parent_column IS NOT NULL
+        AND begin_snapshot <= ?2 AND (end_snapshot IS NULL OR end_snapshot > ?2)
+      """
+    ).bind(table, at: 1).bind(moment, at: 2)
+    var rows: [InnerColumnRow] = []
+    while try row.step() {
+      rows.append(
+        InnerColumnRow(
+          id: row.int64(0), parent: row.int64(1), order: row.int64(2), name: row.text(3),
+          typeName: row.text(4)))
+    }
+    return InnerColumns(rows)
   }
 }
 

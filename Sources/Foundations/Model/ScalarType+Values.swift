@@ -21,7 +21,7 @@ package enum ValueVerdict: Equatable, Sendable {
   case refused
 }
 
-extension ColumnType {
+extension ScalarType {
   /// Judges a value that is not null.
   ///
   /// Numbers count by their exact value, not by their spelling: an INTEGER takes 5, 5.0 and 5e0,
@@ -43,7 +43,8 @@ extension ColumnType {
     case .ubigint where kind == .string:
       guard DecimalText.isDigits(text), DecimalText(text).integer != nil else { return .refused }
       return .unchanged
-    case .date, .time, .timestamp, .timestampTZ, .uuid, .blob:
+    case .date, .time, .timestamp, .timestampS, .timestampMS, .timestampNS, .timestampTZ, .uuid,
+      .blob:
       return kind == .string && acceptsText(text) ? .unchanged : .refused
     default: return judgeInteger(kind, text)
     }
@@ -54,6 +55,9 @@ extension ColumnType {
     case .date: DateTimeText.date(text) != nil
     case .time: DateTimeText.time(text) != nil
     case .timestamp: DateTimeText.timestamp(text, zone: .absent) != nil
+    case .timestampS: DateTimeText.isTimestamp(text, fractionDigits: 0)
+    case .timestampMS: DateTimeText.isTimestamp(text, fractionDigits: 3)
+    case .timestampNS: DateTimeText.isNanosecondTimestamp(text)
     case .timestampTZ: DateTimeText.timestamp(text, zone: .required) != nil
     case .uuid: BinaryText.isUUID(text)
     default: BinaryText.isBase64(text)
@@ -135,6 +139,14 @@ extension ColumnType {
     case .date: "DATE (\"YYYY-MM-DD\", years 0001 to 9999)"
     case .time: "TIME (\"HH:MM:SS\", at most 6 fraction digits)"
     case .timestamp: "TIMESTAMP (\"YYYY-MM-DDTHH:MM:SS\", at most 6 fraction digits, no offset)"
+    case .timestampS: "TIMESTAMP_S (\"YYYY-MM-DDTHH:MM:SS\", no fraction, no offset)"
+    case .timestampMS:
+      "TIMESTAMP_MS (\"YYYY-MM-DDTHH:MM:SS\", at most 3 fraction digits, no offset)"
+    case .timestampNS:
+      """
+      TIMESTAMP_NS (\"YYYY-MM-DDTHH:MM:SS\", years 1678 to 2261, at most 9 fraction \
+      digits, no offset)
+      """
     case .timestampTZ:
       "TIMESTAMPTZ (\"YYYY-MM-DDTHH:MM:SSZ\" or with ±HH:MM, at most 6 fraction digits)"
     case .uuid: "UUID (\"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx\")"

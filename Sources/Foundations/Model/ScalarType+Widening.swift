@@ -1,4 +1,4 @@
-extension ColumnType {
+extension ScalarType {
   /// Whether a column of this type can become one of `wider` while its files stay as they are.
   ///
   /// Each pair that holds was tried with the DuckLake extension and with our own reader on files of
@@ -6,7 +6,7 @@ extension ColumnType {
   /// it stays so after the extension has merged the files (decision record 0015 has the list).
   /// FLOAT to DOUBLE is not among them: the catalog's bounds of a FLOAT are its shortest decimal
   /// text, which as a DOUBLE is another number.
-  package func widens(to wider: ColumnType) -> Bool {
+  package func widens(to wider: ScalarType) -> Bool {
     if case .decimal(let precision, let scale) = self {
       guard case .decimal(let widerPrecision, let widerScale) = wider, self != wider else {
         return false
@@ -53,5 +53,17 @@ extension ColumnType {
     case .ubigint: IntegerWidth(bits: 64, isSigned: false)
     default: nil
     }
+  }
+}
+
+extension ColumnType {
+  /// Whether a column of this type can become one of `wider` while its files stay as they are.
+  ///
+  /// What is inside a nested type stays as it is.
+  package func widens(to wider: ColumnType) -> Bool {
+    guard case .scalar(let scalar) = self, case .scalar(let widerScalar) = wider else {
+      return false
+    }
+    return scalar.widens(to: widerScalar)
   }
 }
