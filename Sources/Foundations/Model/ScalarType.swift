@@ -1,6 +1,6 @@
 /// A type whose values have no inside: what DuckDB, DuckLake and Parquet all carry without loss.
 ///
-/// Left out on purpose (`docs/decisions/0017-nested-types.md` has what was tried): HUGEINT and
+/// Left out on purpose (`docs/decisions/0018-nested-types.md` has what was tried): HUGEINT and
 /// UHUGEINT are stored as DOUBLE, INTERVAL loses its microseconds, TIMETZ its offset, TIME_NS ends
 /// the DuckLake extension, BIT comes back as text, and DuckLake has no ENUM.
 package enum ScalarType: Hashable, Sendable, BitwiseCopyable {

@@ -125,7 +125,7 @@ extension Materializer {
           SELECT \(list.joined(separator: ", ")) FROM read_parquet(\(SQLText.literal(source)),
             schema = MAP {\(fields.joined(separator: ", "))}) ORDER BY file_row_number
           """,
-        fieldIDs: columns.map { ($0.name, $1) }, statisticsOf: Set(table.columnIDs), to: target,
+        fieldIDs: table.fieldIDs, statisticsOf: Set(table.columnIDs), to: target,
         on: connection)
       guard written.recordCount == file.recordCount else {
         throw EnvironmentFailure.engine("a file of an upload has lost rows")

@@ -83,9 +83,9 @@ final class CSVBlockEncoder {
   private func standsAsItIs(_ text: UnsafeRawBufferPointer, _ type: ColumnType) -> Bool {
     switch type {
     case .tinyint, .smallint, .integer, .bigint, .utinyint, .usmallint, .uinteger, .ubigint,
-      .float, .double, .decimal:
+      .float, .double, .scalar(.decimal):
       Self.isNumber(text)
-    case .json:
+    case .json, .list, .structure, .map:
       json.withTokens(of: text) { parsed in (try? parsed.get()) != nil }
     default: false
     }

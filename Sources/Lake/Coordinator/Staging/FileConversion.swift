@@ -38,8 +38,8 @@ struct FileConversion {
     do {
       file = try ParquetFile.write(
         query: "SELECT \(plan.projection) FROM \(source)",
-        fieldIDs: request.columns.map { ($0.name, $0.fieldID) },
-        statisticsOf: Set(request.columns.map(\.fieldID)), to: "\(request.folder)/\(name)",
+        fieldIDs: request.columns.map(\.field),
+        statisticsOf: Set(request.columns.map(\.field.id)), to: "\(request.folder)/\(name)",
         on: connection)
     } catch {
       guard Self.isErrorOfTheData(error) else { throw error }

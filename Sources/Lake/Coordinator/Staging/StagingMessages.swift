@@ -21,12 +21,14 @@ package enum StagingConfinement: String, Codable, Sendable {
 /// What a staging child is to do; all of it before anything else.
 struct StagingRequest: Codable, Sendable {
   struct Column: Codable, Sendable {
-    let name: String
-    let fieldID: Int64
+    let field: FieldID
+    /// As the engine's SQL has it.
     let type: String
     let isNullable: Bool
     /// SQL of the default; nil where there is none.
     let defaultSQL: String?
+
+    var name: String { field.name }
   }
 
   let format: StagedFormat

@@ -89,9 +89,9 @@ package final class StagingProcess: Sendable {
     Self.limit(child.socket, SO_RCVTIMEO, seconds: options.replyTimeoutSeconds)
     let request = StagingRequest(
       format: format, shape: RowShape(table),
-      columns: zip(table.definition.schema.columns, table.columnIDs).map { column, id in
+      columns: zip(table.definition.schema.columns, table.fieldIDs).map { column, field in
         StagingRequest.Column(
-          name: column.name, fieldID: id, type: column.type.sqlName,
+          field: field, type: column.type.sqlName,
           isNullable: column.isNullable,
           defaultSQL: column.defaultValue.map { $0.sql(as: column.type) })
       },
