@@ -3,8 +3,8 @@
 Reads {"catalog": FILE or "postgres:CONNECTION", "schema": NAME,
 "questions": [{"sql": SQL, "snapshot": ID | null}, ...]} from standard input; the SQL names its table
 `{table:NAME}`. Answers with a list of results, each a list of rows whose values are texts or null.
-The catalog is attached read-only; with "merge": true the extension merges files first, as anybody
-may who can write to it.
+The catalog is attached read-only; with "merge": true the extension merges files first, and with
+"execute": [SQL, ...] it runs statements on `lake` first, as anybody may who can write to it.
 """
 
 import json
@@ -18,8 +18,14 @@ def answer(request):
     catalog = request["catalog"]
     if not catalog.startswith("postgres:"):
         catalog = "sqlite:" + catalog
+    statements = request.get("execute", [])
     if request.get("merge"):
-        attach(catalog).execute("CALL ducklake_merge_adjacent_files('lake')")
+        statements = ["CALL ducklake_merge_adjacent_files('lake')"] + statements
+    if statements:
+        writer = attach(catalog)
+        for statement in statements:
+            writer.execute(statement)
+        writer.close()
     connection = attach(catalog, "(READ_ONLY)")
     connection.execute("SET TimeZone = 'UTC'")
     results = []

@@ -32,6 +32,11 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   case insideMerge = "inside-merge"
   case insideRewrite = "inside-rewrite"
   case mergeAfterCommit = "merge-after-commit"
+  /// A restore's files are durable; no commit names them.
+  case restoreAfterPut = "restore-after-put"
+  case insideRestore = "inside-restore"
+  /// A snapshot holds the restored content; nobody has been told.
+  case restoreAfterCommit = "restore-after-commit"
   /// Snapshots are gone and their files scheduled.
   case expiryAfterCommit = "expiry-after-commit"
   /// Files are deleted and still scheduled.

@@ -83,14 +83,19 @@ package struct NewLedgerRow: Sendable, Equatable {
   package let counts: LedgerCounts
   /// Rows of the lake that the commit's delete files take away, by upserts and deletes alike.
   package let removedRows: Int64
+  /// Distinct primary keys of these rows: as many, unless another program has written a key twice.
+  package let removedKeys: Int64
 
+  /// - Parameter removedKeys: nil for as many as rows.
   package init(
-    tenant: TenantID, table: TableID, counts: LedgerCounts, removedRows: Int64 = 0
+    tenant: TenantID, table: TableID, counts: LedgerCounts, removedRows: Int64 = 0,
+    removedKeys: Int64? = nil
   ) {
     self.tenant = tenant
     self.table = table
     self.counts = counts
     self.removedRows = removedRows
+    self.removedKeys = removedKeys ?? removedRows
   }
 }
 

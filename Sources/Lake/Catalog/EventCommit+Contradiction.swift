@@ -51,10 +51,13 @@ extension EventCommit {
       }
     }
     for row in ledger {
-      // Each event removes one row at most, and one that deletes removes one.
-      guard row.counts.deleted <= row.removedRows,
-        row.removedRows <= row.counts.inserted + row.counts.deleted
-      else { return "\(row.removedRows) rows removed by \(row.counts.applied) events" }
+      // Each event removes one key at most, and one that deletes removes one. A key is one row,
+      // unless another program has written it more than once: all its rows go then.
+      guard row.counts.deleted <= row.removedKeys,
+        row.removedKeys <= row.counts.inserted + row.counts.deleted
+      else { return "\(row.removedKeys) keys removed by \(row.counts.applied) events" }
+      guard row.removedKeys <= row.removedRows, (row.removedKeys > 0) == (row.removedRows > 0)
+      else { return "\(row.removedRows) rows of \(row.removedKeys) keys removed" }
       guard row.removedRows == 0 || deletes.contains(where: { $0.table == row.table }) else {
         return "rows removed without a delete file"
       }

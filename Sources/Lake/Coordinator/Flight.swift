@@ -257,7 +257,8 @@ struct Flight: Sendable {
       ledger: tables.map {
         NewLedgerRow(
           tenant: $0.batch.tenant, table: $0.batch.table, counts: $0.counts,
-          removedRows: $0.written.outcome.removedRows)
+          removedRows: $0.written.outcome.removedRows,
+          removedKeys: $0.written.outcome.removedKeys)
       },
       deadLetters: tables.flatMap(\.newDeadLetters), replays: tables.flatMap(\.replays),
       tombstones: tables.flatMap(\.tombstones))

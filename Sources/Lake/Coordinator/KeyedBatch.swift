@@ -14,6 +14,8 @@ struct BatchOutcome: Sendable {
   var keyless: [VisibilityToken] = []
   /// Rows of the lake that the delete files take away and those before them did not.
   var removedRows: Int64 = 0
+  /// Distinct keys of these rows.
+  var removedKeys: Int64 = 0
   var deletes: [WrittenDeletes] = []
   var filesSearched = 0
   /// Keys that the batch deleted, held by the lake or not; only where `KeyLookup` asks for them.
@@ -90,7 +92,7 @@ struct KeyedBatch {
     outcome.filesSearched = searched.count
     let late = try leaveOutLate(limit: count)
     try decide()
-    outcome.counts = try counts()
+    try tally(&outcome)
     outcome.counts.superseded += Int64(late.count)
     if lookup.deletions != nil { outcome.fates = try fates(late: late, limit: count) }
     outcome.refused = try tokens(
@@ -169,21 +171,23 @@ struct KeyedBatch {
       """)
   }
 
-  private func counts() throws(DuckDBError) -> LedgerCounts {
+  private func tally(_ outcome: inout BatchOutcome) throws(DuckDBError) {
     let table = try connection.query(
       """
       SELECT count(*) FILTER (wins AND operation <> \(Self.delete)),
         count(*) FILTER (wins AND operation = \(Self.delete) AND held),
         count(*) FILTER (NOT wins AND NOT refused),
-        count(*) FILTER (wins AND operation = \(Self.delete) AND NOT held)
+        count(*) FILTER (wins AND operation = \(Self.delete) AND NOT held),
+        count(*) FILTER (wins AND held)
       FROM \(KeyShape.outcomeTable)
       """)
     let numbers = table.rows.first?.map { $0.int64 ?? 0 } ?? []
-    guard numbers.count == 4 else {
+    guard numbers.count == 5 else {
       throw DuckDBError(kind: .internal, message: "counting gave no numbers")
     }
-    return LedgerCounts(
+    outcome.counts = LedgerCounts(
       inserted: numbers[0], deleted: numbers[1], superseded: numbers[2], noOperation: numbers[3])
+    outcome.removedKeys = numbers[4]
   }
 }
 

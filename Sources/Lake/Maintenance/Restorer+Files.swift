@@ -93,9 +93,12 @@ extension Restorer {
   func send(
     _ commit: RestoreCommit, _ work: RestoreWork
   ) async throws(RestoreFailure) -> RestoreReceipt? {
+    CrashPoint.restoreAfterPut.reached()
     let error: CommitError
     do {
-      return try await catalog.commit(commit)
+      let receipt = try await catalog.commit(commit)
+      CrashPoint.restoreAfterCommit.reached()
+      return receipt
     } catch let refusal {
       error = refusal
     }

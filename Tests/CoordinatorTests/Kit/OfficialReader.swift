@@ -14,17 +14,24 @@ struct OfficialReader: Sendable {
     let schema: String
     let questions: [Question]
     let merge: Bool
+    let execute: [String]
   }
 
   /// A file of SQLite, or `postgres:` and a connection.
   let catalog: String
   let schema: String
 
-  /// - Parameter merging: whether the extension merges files before it answers.
+  /// - Parameters:
+  ///   - merging: whether the extension merges files before it answers.
+  ///   - statements: run before it answers; the catalog is attached as `lake`.
   /// - Returns: for each question the rows, values as text.
-  func ask(_ questions: [Question], merging: Bool = false) async throws -> [[[String?]]] {
+  func ask(
+    _ questions: [Question], merging: Bool = false, executing statements: [String] = []
+  ) async throws -> [[[String?]]] {
     let input = try JSONEncoder().encode(
-      Request(catalog: catalog, schema: schema, questions: questions, merge: merging))
+      Request(
+        catalog: catalog, schema: schema, questions: questions, merge: merging,
+        execute: statements))
     return try await offPool {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
@@ -49,8 +56,22 @@ struct OfficialReader: Sendable {
     }
   }
 
+  /// Runs statements of another program's.
+  func execute(_ statements: String...) async throws {
+    _ = try await ask([], executing: statements)
+  }
+
   /// The package's folder: this file lies four below it.
   private static let root = (0..<4).reduce(URL(fileURLWithPath: #filePath)) { url, _ in
     url.deletingLastPathComponent()
   }.path
+}
+
+extension Mesh {
+  /// The reader of a tenant's tables.
+  func officialReader(schema: String = "acme") -> OfficialReader {
+    let name = opened.officialName
+    return OfficialReader(
+      catalog: name.hasPrefix("sqlite:") ? String(name.dropFirst(7)) : name, schema: schema)
+  }
 }

@@ -59,7 +59,7 @@ struct Fault: Sendable, Equatable {
       switch point {
       case .insidePublish, .afterPublish: "api"
       case .mergeAfterPut, .insideMerge, .insideRewrite, .mergeAfterCommit, .expiryAfterCommit,
-        .expiryAfterDelete:
+        .expiryAfterDelete, .restoreAfterPut, .insideRestore, .restoreAfterCommit:
         "maintenance"
       default: "coordinator"
       }

@@ -72,17 +72,21 @@ enum KeyedContradiction: CaseIterable {
   case deletesWithoutTheirLedger, ledgerWithoutItsDeletes, fewerRemovedThanDeleted
   case moreRemovedThanEvents, deleteFileThatDeletesNothingNew, deleteFileBeyondItsRows
   case twoDeleteFilesOverOne, deletesOfATableNotSearched, rowsWithoutALook, tableTwice
-  case deletesOfAnotherTable, negativeRemoved
+  case deletesOfAnotherTable, negativeRemoved, moreKeysThanEvents, moreKeysThanRows
+  case rowsWithoutAKey
 
   func apply(
     to commit: EventCommit, table: TableRecord, other: TableRecord, lab: Lab
   ) -> EventCommit {
     let line = commit.ledger[0]
     let target = commit.deletes[0].dataFile
-    func ledger(_ counts: LedgerCounts, removed: Int64) -> EventCommit {
+    func ledger(
+      _ counts: LedgerCounts, removed: Int64, keys: Int64? = nil
+    ) -> EventCommit {
       commit.replacing(ledger: [
         NewLedgerRow(
-          tenant: line.tenant, table: line.table, counts: counts, removedRows: removed)
+          tenant: line.tenant, table: line.table, counts: counts, removedRows: removed,
+          removedKeys: keys)
       ])
     }
     func deletes(_ positions: Set<Int>) -> EventCommit {
@@ -112,6 +116,11 @@ enum KeyedContradiction: CaseIterable {
     case .deletesOfAnotherTable:
       return commit.replacing(deletes: [lab.writeDeletes([0], over: target, of: other.id)])
     case .negativeRemoved: return ledger(line.counts, removed: -1)
+    case .moreKeysThanEvents: return ledger(line.counts, removed: line.removedRows, keys: 4)
+    case .moreKeysThanRows: return ledger(line.counts, removed: line.removedRows, keys: 3)
+    case .rowsWithoutAKey:
+      return ledger(
+        LedgerCounts(inserted: 2, noOperation: 1), removed: line.removedRows, keys: 0)
     }
   }
 }

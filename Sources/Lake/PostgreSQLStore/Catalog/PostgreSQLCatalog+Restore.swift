@@ -58,6 +58,7 @@ private struct RestoreTransaction {
       undone += counts.undone
     }
     try leaveTraces(opening, changes: changes)
+    CrashPoint.insideRestore.reached()
     return RestoreReceipt(
       commit: opening.receipt, restoredRows: restored, undoneRows: undone)
   }

@@ -58,6 +58,7 @@ private struct RestoreTransaction {
       try head.write(
         changes: changes, author: "duckmesh",
         extra: "{\"commit\":\"\(restore.id.rawValue)\"}", connection)
+      CrashPoint.insideRestore.reached()
       return RestoreReceipt(
         commit: CommitReceipt(snapshot: head.snapshot, time: head.time), restoredRows: restored,
         undoneRows: undone)
