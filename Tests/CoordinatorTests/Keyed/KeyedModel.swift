@@ -1,3 +1,4 @@
+import Catalog
 import Consistency
 import IngestBus
 import Model
@@ -17,27 +18,62 @@ struct KeyedModel: Sendable {
 
   typealias Rows = [Int: Row]
 
+  /// Rows that were put back, between the event of the watermark and the next one.
+  private struct Restored: Sendable {
+    let snapshot: SnapshotID
+    let watermark: Int64
+    let rows: Rows
+  }
+
   let refusesExisting: Bool
   /// The event of token n is at n - 1.
   private(set) var events: [Event] = []
   private(set) var refusedTokens: [Int64] = []
-  /// The rows after each token; the first are those before any.
+  /// The rows after each token, before anything is put back there; the first are those before any.
   private var states: [Rows] = [[:]]
+  /// In the order of their snapshots.
+  private var restored: [Restored] = []
 
   init(refusesExisting: Bool) { self.refusesExisting = refusesExisting }
 
   var head: Int64 { Int64(events.count) }
 
   mutating func append(_ new: [Event]) {
-    for event in new {
-      events.append(event)
-      let before = states[states.count - 1]
-      if isRefused(event, before) { refusedTokens.append(head) }
-      states.append(after(event, before, token: head))
+    events += new
+    apply()
+  }
+
+  /// What is applied by then stays; the events after it apply to the rows that are put back.
+  ///
+  /// - Parameters:
+  ///   - source: whose rows those are.
+  ///   - snapshot: later than that of each restore before.
+  mutating func restore(_ source: SnapshotRecord, as snapshot: SnapshotID, at watermark: Int64) {
+    restored.append(Restored(snapshot: snapshot, watermark: watermark, rows: rows(at: source)))
+    states.removeSubrange(Int(watermark) + 1..<states.count)
+    refusedTokens.removeAll { $0 > watermark }
+    apply()
+  }
+
+  private mutating func apply() {
+    while states.count <= events.count {
+      let token = Int64(states.count)
+      let (event, before) = (events[states.count - 1], rows(at: token - 1))
+      if isRefused(event, before) { refusedTokens.append(token) }
+      states.append(after(event, before, token: token))
     }
   }
 
-  func rows(at watermark: Int64) -> Rows { states[Int(watermark)] }
+  /// The rows that the event after the watermark meets.
+  func rows(at watermark: Int64) -> Rows {
+    restored.last { $0.watermark == watermark }?.rows ?? states[Int(watermark)]
+  }
+
+  func rows(at snapshot: SnapshotRecord) -> Rows {
+    let watermark = snapshot.watermark.rawValue
+    return restored.last { $0.watermark == watermark && $0.snapshot <= snapshot.id }?.rows
+      ?? states[Int(watermark)]
+  }
 
   private func isRefused(_ event: Event, _ rows: Rows) -> Bool {
     refusesExisting && event.operation == .insert && rows[event.key] != nil

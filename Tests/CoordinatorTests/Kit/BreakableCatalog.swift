@@ -9,12 +9,17 @@ struct BreakableCatalog: Sendable {
   typealias Hook =
     @Sendable (EventCommit, Commit) async throws(CommitError) -> CommitReceipt
 
+  typealias Restore = @Sendable (RestoreCommit) async throws(CommitError) -> RestoreReceipt
+  typealias RestoreHook =
+    @Sendable (RestoreCommit, Restore) async throws(CommitError) -> RestoreReceipt
+
   let inner: any Catalog
   private let hook = Shared<Hook?>(nil)
   private let merges = Shared<(@Sendable (MergeCommit) async throws(CommitError) -> Void)?>(nil)
 
   private let rewrites = Shared<(@Sendable (RewriteCommit) async throws(CommitError) -> Void)?>(
     nil)
+  private let restores = Shared<RestoreHook?>(nil)
   private let answers = Shared<(@Sendable (MergeCommit) throws(CommitError) -> Void)?>(nil)
 
   init(_ inner: any Catalog) { self.inner = inner }
@@ -29,6 +34,9 @@ struct BreakableCatalog: Sendable {
   func beforeRewrite(_ body: (@Sendable (RewriteCommit) async throws(CommitError) -> Void)?) {
     rewrites.value.withLock { $0 = body }
   }
+
+  /// Takes the place of each restore; it may call the real one or not.
+  func aroundRestore(_ body: RestoreHook?) { restores.value.withLock { $0 = body } }
 
   /// Stands between the answer to a merge and whoever waits for it.
   func afterMerge(_ body: (@Sendable (MergeCommit) throws(CommitError) -> Void)?) {
@@ -294,7 +302,11 @@ extension BreakableCatalog: ChangeCatalog {
 
 extension BreakableCatalog: RestoreCatalog {
   func commit(_ restore: RestoreCommit) async throws(CommitError) -> RestoreReceipt {
-    try await inner.commit(restore)
+    let inner = inner
+    guard let hook = restores.value.withLock({ $0 }) else { return try await inner.commit(restore) }
+    return try await hook(restore) { (restore) async throws(CommitError) in
+      try await inner.commit(restore)
+    }
   }
 
   func resolve(_ restore: RestoreCommit) async throws(CatalogError) -> CommitReceipt? {
