@@ -25,12 +25,17 @@ struct KeyedModel: Sendable {
     let rows: Rows
   }
 
+  private static let markDistance: Int64 = 64
+
   let refusesExisting: Bool
   /// The event of token n is at n - 1.
   private(set) var events: [Event] = []
   private(set) var refusedTokens: [Int64] = []
-  /// The rows after each token, before anything is put back there; the first are those before any.
-  private var states: [Rows] = [[:]]
+  /// The rows after the last event that is applied, before anything is put back there.
+  private var current: Rows = [:]
+  private var applied: Int64 = 0
+  /// The same after some tokens, so that the others are soon worked out again.
+  private var marks: [Int64: Rows] = [0: [:]]
   /// In the order of their snapshots.
   private var restored: [Restored] = []
 
@@ -50,29 +55,46 @@ struct KeyedModel: Sendable {
   ///   - snapshot: later than that of each restore before.
   mutating func restore(_ source: SnapshotRecord, as snapshot: SnapshotID, at watermark: Int64) {
     restored.append(Restored(snapshot: snapshot, watermark: watermark, rows: rows(at: source)))
-    states.removeSubrange(Int(watermark) + 1..<states.count)
     refusedTokens.removeAll { $0 > watermark }
+    current = rows(after: watermark)
+    applied = watermark
+    marks = marks.filter { $0.key <= watermark }
     apply()
   }
 
   private mutating func apply() {
-    while states.count <= events.count {
-      let token = Int64(states.count)
-      let (event, before) = (events[states.count - 1], rows(at: token - 1))
+    while applied < head {
+      let token = applied + 1
+      let (event, before) = (events[Int(applied)], restored(at: applied) ?? current)
       if isRefused(event, before) { refusedTokens.append(token) }
-      states.append(after(event, before, token: token))
+      current = after(event, before, token: token)
+      applied = token
+      if token % Self.markDistance == 0 { marks[token] = current }
     }
   }
 
-  /// The rows that the event after the watermark meets.
-  func rows(at watermark: Int64) -> Rows {
-    restored.last { $0.watermark == watermark }?.rows ?? states[Int(watermark)]
+  private func restored(at watermark: Int64, upTo snapshot: SnapshotID? = nil) -> Rows? {
+    restored.last { entry in
+      entry.watermark == watermark && snapshot.map { entry.snapshot <= $0 } ?? true
+    }?.rows
   }
+
+  private func rows(after token: Int64) -> Rows {
+    if token == applied { return current }
+    let mark = token / Self.markDistance * Self.markDistance
+    var rows = marks[mark] ?? [:]
+    for next in mark + 1..<max(token, mark) + 1 {
+      rows = after(events[Int(next) - 1], restored(at: next - 1) ?? rows, token: next)
+    }
+    return rows
+  }
+
+  /// The rows that the event after the watermark meets.
+  func rows(at watermark: Int64) -> Rows { restored(at: watermark) ?? rows(after: watermark) }
 
   func rows(at snapshot: SnapshotRecord) -> Rows {
     let watermark = snapshot.watermark.rawValue
-    return restored.last { $0.watermark == watermark && $0.snapshot <= snapshot.id }?.rows
-      ?? states[Int(watermark)]
+    return restored(at: watermark, upTo: snapshot.id) ?? rows(after: watermark)
   }
 
   private func isRefused(_ event: Event, _ rows: Rows) -> Bool {
