@@ -60,6 +60,37 @@ import Testing
     }
   }
 
+  /// The ledger knows nothing of their rows.
+  @Test(arguments: MeshStore.Kind.allCases)
+  func aSnapshotWithTheirRowsCanBePutBack(kind: MeshStore.Kind) async throws {
+    try await withMesh(over: kind) { mesh in
+      let world = try await KeyedWorld(mesh, shape: .number, rule: .upsert)
+      let maintenance = mesh.maintenance(KeyedConflictTests.eager)
+      let tenant = world.table.tenant
+      try await commit(upserts([1, 2, 3, 4], "first"), world)
+      try await commit(upserts([3], "second"), world)
+      try await mesh.officialReader().execute(Self.doubled)
+      try await commit(upserts([1], "third"), world)
+      let doubled = try await mesh.catalog.latestSnapshot(tenant: tenant).id
+      let rows = try await mesh.rows(of: world.table)
+      #expect(rows.count == 7)
+      try await commit(upserts([2, 7, 9], "fourth"), world)
+      let single = try await mesh.catalog.latestSnapshot(tenant: tenant).id
+      let later = try await mesh.rows(of: world.table)
+      for (source, expected) in [(doubled, rows), (single, later), (doubled, rows)] {
+        let summary = try await maintenance.restore(source, names: nil, tenant: tenant)
+        let shown = try await mesh.rows(of: world.table, at: summary.commit.snapshot)
+        #expect(shown == expected)
+      }
+      try await commit(upserts([2], "fifth"), world)
+      #expect(
+        try await mesh.rows(of: world.table)
+          == rows.filter { !$0.contains(#""id":2,"#) }.reduce([#"{"id":2,"note":"fifth 2"}"#]) {
+            ($0 + [$1]).sorted()
+          })
+    }
+  }
+
   /// A row of theirs is a row, whatever the key's events were.
   @Test func aKeyOfTheirsIsLiveForTheTablesRule() async throws {
     try await withMesh { mesh in

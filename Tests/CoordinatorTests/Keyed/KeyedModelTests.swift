@@ -32,15 +32,19 @@ import Testing
       }
       let done = tally.withLock { $0 }
       total = total + done
+      // Each time, since a long form may be ended early.
+      try FileHandle.standardOutput.write(
+        contentsOf: Data(
+          """
+          keyed tables over \(kind.testDescription): seed \(first), run \(run + 1) of \(runs), \
+          \(total)\n
+          """.utf8))
       // Whoever repeats it need not run the others.
       guard done.differences == 0 else {
         Issue.record("seed \(seed): \(done.differences) differences")
         return
       }
     }
-    try FileHandle.standardOutput.write(
-      contentsOf: Data(
-        "keyed tables over \(kind.testDescription): seed \(first), \(runs) runs, \(total)\n".utf8))
     #expect(
       total.merges > 0 && total.rewrites > 0 && total.alterations > 0 && total.restores > 0,
       "seed \(first) did nothing: \(total)")
