@@ -8,6 +8,7 @@ import Model
 import Observability
 import Publisher
 import Query
+import Replayer
 import Runtime
 import WorkerPool
 
@@ -24,10 +25,11 @@ struct Parts {
   let pool: WorkerPool?
   let queries: QueryService?
   let maintenance: MaintenanceService?
+  let replays: ReplayService?
 
   init(
     _ backends: Backends, _ configuration: ServerConfiguration, folder: DataFolder,
-    executable: String, clock: any MonotonicClock, metrics: DuckMeshMetrics, logger: Logger
+    executable: String, storage: StorageMonitor, clock: any MonotonicClock, metrics: DuckMeshMetrics, logger: Logger
   ) throws {
     let limits = configuration.limits
     let roles = configuration.roles
@@ -87,10 +89,19 @@ struct Parts {
       ? nil
       : engine.map {
         MaintenanceService(
-          catalog: backends.catalog, uploads: backends.bus, store: backends.store, engine: $0,
+          catalog: backends.catalog, uploads: backends.bus, retained: backends.bus,
+          store: backends.store, engine: $0,
           limits: limits.maintenance, clock: clock, wall: SystemWallClock(), metrics: metrics,
           logger: logger)
       }
+    replays =
+      !roles.contains(.maintenance)
+      ? nil
+      : ReplayService(
+        bus: backends.bus, catalog: backends.catalog, hub: hub,
+        options: ReplayService.Options(pageRecords: limits.maintenance.replayRecords),
+        clock: clock, metrics: metrics, logger: logger,
+        mayPublish: { !storage.isBelowFloor }, onPublished: onPublished)
     self.hub = hub
     self.pending = pending
     self.coordinator = coordinator
