@@ -26,7 +26,7 @@ package final class ReplayService: Service {
 
     package init(
       pageRecords: Int = 10_000, pageBytes: Int = 4 << 20, readBytes: Int = 8 << 20,
-      pagesInTurn: Int = 16, patienceMs: Int = 5_000, leaseMs: Int = 15_000, pollMs: Int = 1_000
+      pagesInTurn: Int = 16, patienceMs: Int = 5_000, leaseMs: Int = 5_000, pollMs: Int = 1_000
     ) {
       self.pageRecords = pageRecords
       self.pageBytes = pageBytes

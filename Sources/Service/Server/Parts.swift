@@ -29,7 +29,8 @@ struct Parts {
 
   init(
     _ backends: Backends, _ configuration: ServerConfiguration, folder: DataFolder,
-    executable: String, storage: StorageMonitor, clock: any MonotonicClock, metrics: DuckMeshMetrics, logger: Logger
+    executable: String, storage: StorageMonitor, clock: any MonotonicClock,
+    metrics: DuckMeshMetrics, logger: Logger
   ) throws {
     let limits = configuration.limits
     let roles = configuration.roles

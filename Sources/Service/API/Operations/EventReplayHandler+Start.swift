@@ -154,8 +154,8 @@ extension EventReplayHandler {
     do throws(CatalogError) {
       let latest = try await services.catalog.latestSnapshot(tenant: tenant.id)
       let contents = try await services.catalog.contents(of: [latest.id], tenant: tenant.id)
-      rows =
-        contents[latest.id]?.first { $0.name == target.definition.name }?.rows ?? 0
+      guard let tables = contents[latest.id] else { throw CatalogError.snapshotNotFound }
+      rows = tables.first { $0.name == target.definition.name }?.rows ?? 0
     } catch {
       throw APIError(error)
     }
