@@ -55,7 +55,13 @@ struct ReplayRun: Sendable {
         place.cursor = end.advanced(by: 1)
         break
       }
-      for segment in segments { try await read(segment, &place) }
+      do throws(ReplayFailure) {
+        for segment in segments { try await read(segment, &place) }
+      } catch {
+        // What lies before the place where it ends is replayed, and the place is told.
+        if case .ended = error { try await flush(&place) }
+        throw error
+      }
       try await flush(&place)
     }
     try await flush(&place)

@@ -44,7 +44,7 @@ import Testing
     #expect(
       try await client.rows(
         "SELECT count(*), count(DISTINCT id), sum(n)::BIGINT FROM t", token: newest)
-        == "[[48,48,37175]]")
+        == "[[48,48,37775]]")
     let lag = try await client.get("/v1/lag").expect(200)
     #expect(lag["accepted_events"]?.integer == 105, "\(lag.text)")
     try await client.post("/v1/integrity/run").expect(200)

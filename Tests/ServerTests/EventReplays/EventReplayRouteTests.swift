@@ -78,12 +78,10 @@ import Testing
     // The table itself, emptied by a restore, has its rows again.
     let both = try await client.rows("FROM a ORDER BY id")
     let first = try await client.get("/v1/snapshots?limit=100")["snapshots"]?.elements?
-      .last { $0["max_visibility_token"]?.integer == 0 }?["snapshot_id"]?.integer
-    if let first {
-      let restored = try await client.post(
-        "/v1/snapshots/restore", #"{"snapshot_id": \#(first), "tables": ["a"]}"#)
-      #expect(restored.status == 200, "\(restored.text)")
-    }
+      .first { $0["max_visibility_token"]?.integer == 0 }?["snapshot_id"]?.integer
+    let restored = try await client.post(
+      "/v1/snapshots/restore", #"{"snapshot_id": \#(try #require(first)), "tables": ["a"]}"#)
+    #expect(restored.status == 200, "\(restored.text)")
     let back = try await Self.completed(
       client, #"{"source_table": "a", "from_token": 1, "to_token": 2}"#)
     #expect(back["status"]?.text == "completed", "\(back.text)")
@@ -205,7 +203,7 @@ import Testing
         try await client.post("/v1/replays", body.replacing("}", with: #", "to_token": 500}"#))
           .expect(202)["replay_id"] == begun["replay_id"])
       try await client.post("/v1/replays", #"{"source_table": "b", "from_token": 1}"#)
-        .expectError(409, "TARGET_NOT_EMPTY")
+        .expectError(409, "REPLAY_RUNNING")
       try await client.post(
         "/v1/replays", #"{"source_table": "b", "from_token": 1, "into_existing_rows": true}"#
       ).expectError(409, "REPLAY_RUNNING")
@@ -213,6 +211,8 @@ import Testing
       let cancelled = try await client.delete(path).expect(200)
       #expect(cancelled["status"]?.text == "cancelled")
       #expect((cancelled["event_count"]?.integer ?? 500) < 500)
+      try await client.post("/v1/replays", #"{"source_table": "b", "from_token": 1}"#)
+        .expectError(409, "TARGET_NOT_EMPTY")
       try await client.delete(path).expect(200)
       try await client.post("/v1/integrity/run").expect(200)
     }

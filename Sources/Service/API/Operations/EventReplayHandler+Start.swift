@@ -20,24 +20,39 @@ extension EventReplayHandler {
     let target = try await table(asked.targetName, tenant, isDropped: false)
     try Self.check(source, into: target)
     let range = try await range(asked, tenant: tenant.id)
-    if !asked.allowsRows { try await checkEmpty(target, tenant: tenant) }
     let order = EventReplayOrder(
       source: source.id, target: target.id, range: range, series: asked.series)
+    if let running = try await running(order, tenant: tenant.id) {
+      return .json(status: 202, context) { Self.write(running, &$0) }
+    }
+    if !asked.allowsRows { try await checkEmpty(target, tenant: tenant) }
     let begun: (replay: EventReplay, isNew: Bool)
     do {
       begun = try await services.catalog.beginReplay(order, tenant: tenant.id)
     } catch {
       throw APIError(error)
     }
-    guard begun.isNew || begun.replay.order == order else {
-      throw APIError(
-        409, "REPLAY_RUNNING", "another replay of the tenant is running",
-        context: [.init("replay_id", .integer(begun.replay.id))])
-    }
+    guard begun.isNew || begun.replay.order == order else { throw .replayRunning(begun.replay) }
     services.replays?.wanted()
     services.logger.with(tenantId: tenant.name, traceId: context.traceID).info(
       "replay begun", [.detail: LogValue("\(begun.replay.id)")])
     return .json(status: 202, context) { Self.write(begun.replay, &$0) }
+  }
+
+  /// The tenant's running replay, when it is the one that is asked for: it may have filled the
+  /// target by now, which must not be held against who asks again.
+  private func running(
+    _ order: EventReplayOrder, tenant: TenantID
+  ) async throws(APIError) -> EventReplay? {
+    let newest: EventReplay?
+    do {
+      newest = try await services.catalog.eventReplays(tenant: tenant, before: nil, limit: 1).first
+    } catch {
+      throw APIError(error)
+    }
+    guard let newest, newest.status == .running else { return nil }
+    guard newest.order == order else { throw .replayRunning(newest) }
+    return newest
   }
 
   private func table(
@@ -166,5 +181,13 @@ extension EventReplayHandler {
           + "over rows of the same primary key",
         context: [.init("rows", .integer(rows))])
     }
+  }
+}
+
+extension APIError {
+  fileprivate static func replayRunning(_ replay: EventReplay) -> APIError {
+    APIError(
+      409, "REPLAY_RUNNING", "another replay of the tenant is running",
+      context: [.init("replay_id", .integer(replay.id))])
   }
 }
