@@ -167,7 +167,7 @@ let package = Package(
       "StoreConformanceTests",
       [
         "SQLiteStore", "PostgreSQLStore", "Catalog", "IngestBus", "Consistency", "LakeTables",
-        "ObjectStore", "Model", "Runtime", "SQLite", "PostgreSQL", "TestSupport", "Zstd",
+        "Observability", "Replayer", "ObjectStore", "Model", "Runtime", "SQLite", "PostgreSQL", "TestSupport", "Zstd",
       ]),
     tests(
       "CoordinatorTests",

@@ -40,9 +40,7 @@ struct Parts {
       clock: clock)
     let hub = VisibilityHub(waiterLimit: Self.waiterLimit, clock: clock)
     let engineOptions = MaterializerPool.Options(temporaryFolder: folder.path + "/engine")
-    let engine =
-      roles.isDisjoint(with: [.coordinator, .maintenance])
-      ? nil : try MaterializerPool(options: engineOptions)
+    let engine = try Self.engine(roles, engineOptions)
     var coordinator: Coordinator?
     if let engine, roles.contains(.coordinator) {
       let probe = CrashProbe(
@@ -98,13 +96,29 @@ struct Parts {
     replays =
       !roles.contains(.maintenance)
       ? nil
-      : ReplayService(
-        bus: backends.bus, catalog: backends.catalog, hub: hub,
-        options: ReplayService.Options(pageRecords: limits.maintenance.replayRecords),
-        clock: clock, metrics: metrics, logger: logger,
-        mayPublish: { !storage.isBelowFloor }, onPublished: onPublished)
+      : Self.replays(
+        backends, limits, hub: hub, storage: storage, clock, metrics, logger,
+        onPublished: onPublished)
     self.hub = hub
     self.pending = pending
     self.coordinator = coordinator
+  }
+  private static func replays(
+    _ backends: Backends, _ limits: Limits, hub: VisibilityHub, storage: StorageMonitor,
+    _ clock: any MonotonicClock, _ metrics: DuckMeshMetrics, _ logger: Logger,
+    onPublished: @escaping Publisher.Listener
+  ) -> ReplayService {
+    ReplayService(
+      bus: backends.bus, catalog: backends.catalog, hub: hub,
+      options: ReplayService.Options(pageRecords: limits.maintenance.replayRecords),
+      clock: clock, metrics: metrics, logger: logger,
+      mayPublish: { !storage.isBelowFloor }, onPublished: onPublished)
+  }
+
+  private static func engine(
+    _ roles: Set<ServerRole>, _ options: MaterializerPool.Options
+  ) throws -> MaterializerPool? {
+    roles.isDisjoint(with: [.coordinator, .maintenance])
+      ? nil : try MaterializerPool(options: options)
   }
 }

@@ -156,6 +156,7 @@ import Testing
       client, #"{"source_table": "a", "target_table": "b", "from_token": 1}"#)
     #expect(replay["status"]?.text == "failed" && replay["error_code"]?.text == "BATCH_OF_FILES")
     #expect(replay["next_token"]?.integer == 2, "\(replay.text)")
+    #expect(replay["batch_last_token"]?.integer == 60_001, "\(replay.text)")
     #expect(try await client.rows("FROM b", token: replay.token) == "[[1]]")
   }
 }

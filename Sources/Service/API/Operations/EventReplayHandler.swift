@@ -55,7 +55,20 @@ struct EventReplayHandler: Sendable {
       throw APIError(error)
     }
     guard let replay = found.first, replay.id == id else { throw .replayNotFound }
-    return .json(status: 200, context) { Self.write(replay, &$0) }
+    let batchEnd = try await endOfBatch(replay)
+    return .json(status: 200, context) { Self.write(replay, batchEnd: batchEnd, &$0) }
+  }
+
+  /// The last token of the batch of files that a replay has ended at, while the bus has it.
+  private func endOfBatch(_ replay: EventReplay) async throws(APIError) -> VisibilityToken? {
+    guard replay.errorCode == "BATCH_OF_FILES" else { return nil }
+    do {
+      return try await services.bus.retainedSegments(
+        of: replay.tenant, replay.next...replay.next, byteLimit: 1
+      ).first?.lastToken
+    } catch {
+      throw .unavailable("ingest bus")
+    }
   }
 
   /// Ends a replay where it is; who asks twice is told the same.
@@ -99,7 +112,9 @@ struct EventReplayHandler: Sendable {
     writer.endObject()
   }
 
-  static func write(_ replay: EventReplay, _ writer: inout JSONWriter) {
+  static func write(
+    _ replay: EventReplay, batchEnd: VisibilityToken? = nil, _ writer: inout JSONWriter
+  ) {
     writer.beginObject()
     writer.member("replay_id", replay.id)
     writer.member("status", replay.status.rawValue)
@@ -116,6 +131,7 @@ struct EventReplayHandler: Sendable {
       writer.member("error_code", code)
       writer.member("message", text(of: code))
     }
+    if let batchEnd { writer.member("batch_last_token", batchEnd.rawValue) }
     writer.member("created_at", replay.createdAt.rfc3339)
     writer.member("updated_at", replay.updatedAt.rfc3339)
     writer.endObject()
