@@ -86,13 +86,7 @@ struct Parts {
     maintenance =
       !roles.contains(.maintenance)
       ? nil
-      : engine.map {
-        MaintenanceService(
-          catalog: backends.catalog, uploads: backends.bus, retained: backends.bus,
-          store: backends.store, engine: $0,
-          limits: limits.maintenance, clock: clock, wall: SystemWallClock(), metrics: metrics,
-          logger: logger)
-      }
+      : engine.map { Self.maintenance(backends, limits, engine: $0, clock, metrics, logger) }
     replays =
       !roles.contains(.maintenance)
       ? nil
@@ -103,6 +97,16 @@ struct Parts {
     self.pending = pending
     self.coordinator = coordinator
   }
+  private static func maintenance(
+    _ backends: Backends, _ limits: Limits, engine: MaterializerPool,
+    _ clock: any MonotonicClock, _ metrics: DuckMeshMetrics, _ logger: Logger
+  ) -> MaintenanceService {
+    MaintenanceService(
+      catalog: backends.catalog, uploads: backends.bus, retained: backends.bus,
+      store: backends.store, engine: engine, limits: limits.maintenance, clock: clock,
+      wall: SystemWallClock(), metrics: metrics, logger: logger)
+  }
+
   private static func replays(
     _ backends: Backends, _ limits: Limits, hub: VisibilityHub, storage: StorageMonitor,
     _ clock: any MonotonicClock, _ metrics: DuckMeshMetrics, _ logger: Logger,

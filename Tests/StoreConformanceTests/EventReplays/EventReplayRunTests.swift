@@ -94,7 +94,6 @@ import Testing
       }
       #expect(ended?.id == replay.id && ended?.status == .completed)
       #expect(ended?.eventCount == Int64(Self.eventCount) && ended?.rejectedCount == 0)
-      try await lab.commitAll([tenant.id])
       let sent = (0..<Self.eventCount).map { #"{"id":\#($0)}"# }
       #expect(try await payloads(source, lab) == sent)
       #expect(
