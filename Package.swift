@@ -109,6 +109,12 @@ let package = Package(
         "Model", "Consistency", "Catalog", "IngestBus", "ObjectStore", "Coordinator", "DuckDB",
         "Runtime", "Observability",
       ]),
+    swiftTarget(
+      "Replayer", in: "Lake",
+      [
+        "Model", "Consistency", "Catalog", "IngestBus", "Coordinator", "Digest", "Runtime",
+        "Observability",
+      ]),
 
     // Ring 3, an answer on its way out.
     swiftTarget("Rendering", in: "Query", ["DuckDB"]),
@@ -131,7 +137,7 @@ let package = Package(
       "API", in: "Service",
       [
         "Model", "Edge", "Consistency", "IngestBus", "Publisher", "Catalog", "ObjectStore",
-        "Query", "WorkerPool", "WorkerProtocol", "Coordinator", "Maintenance", "DuckDB",
+        "Query", "WorkerPool", "WorkerProtocol", "Coordinator", "Maintenance", "Replayer", "DuckDB",
         "HTTPServer", "SimdJSON", "Zlib", "Zstd", "Configuration", "Runtime", "Observability",
       ]),
     swiftTarget(
@@ -139,7 +145,7 @@ let package = Package(
       [
         "API", "Catalog", "Configuration", "Consistency", "Coordinator", "DuckDB", "HTTPServer",
         "IngestBus", "Maintenance", "Model", "ObjectStore", "Observability", "PostgreSQLStore",
-        "Publisher", "Query", "Runtime", "SQLiteStore", "WorkerPool", "WorkerProtocol",
+        "Publisher", "Query", "Replayer", "Runtime", "SQLiteStore", "WorkerPool", "WorkerProtocol",
       ]),
     swiftTarget("ControlTool", in: "Service", ["HTTPClient", "Digest", "Zlib"]),
     program("duckmesh", ["Coordinator", "Server", "QueryWorker", "Runtime"]),
@@ -161,7 +167,7 @@ let package = Package(
       "StoreConformanceTests",
       [
         "SQLiteStore", "PostgreSQLStore", "Catalog", "IngestBus", "Consistency", "LakeTables",
-        "ObjectStore", "Model", "Runtime", "SQLite", "PostgreSQL", "TestSupport", "Zstd",
+        "Observability", "Replayer", "ObjectStore", "Model", "Runtime", "SQLite", "PostgreSQL", "TestSupport", "Zstd",
       ]),
     tests(
       "CoordinatorTests",

@@ -99,6 +99,9 @@ package struct Limits: Sendable, Equatable {
     package var queuedBytes = 256 << 20
     package var pendingEventsPerTenant = 5_000_000
     package var pendingEvents = 20_000_000
+    /// How long the bus keeps segments whose events are visible, and how many events of a tenant.
+    package var segmentRetentionSeconds = 0
+    package var segmentRetentionEvents = 100_000_000
 
     package init() {}
   }
@@ -131,6 +134,7 @@ package struct Limits: Sendable, Equatable {
     package var keepMinutelySeconds = 86_400
     package var keepHourlySeconds = 30 * 86_400
     package var pinsPerTenant = 100
+    package var replayRecords = 10_000
 
     package init() {}
   }

@@ -199,6 +199,7 @@ package struct DuckMeshMetrics: Sendable {
     package let integrityFilesChecked: Counter
     package let integrityMissingFiles: Counter
     package let integritySizeMismatchFiles: Counter
+    package let replayedEvents: Counter
     package let liveFiles: SampledMetric
     package let filesAwaitingDeletion: SampledMetric
 
@@ -215,6 +216,9 @@ package struct DuckMeshMetrics: Sendable {
       filesDeleted = registry.counter(
         "duckmesh_gc_files_deleted_total", "gc_files_deleted_total",
         help: "Files deleted after their grace period.")
+      replayedEvents = registry.counter(
+        "duckmesh_replayed_events_total",
+        help: "Events that replays have read from the bus and published again.")
       snapshotsExpired = registry.counter(
         "duckmesh_snapshots_expired_total", help: "Snapshots that retention removed.")
       integrityRuns = registry.counters(

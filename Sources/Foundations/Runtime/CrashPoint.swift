@@ -28,6 +28,8 @@ package enum CrashPoint: String, Sendable, CaseIterable {
   case afterCommit = "after-commit"
   /// The bus still holds what a snapshot holds.
   case beforeAcknowledge = "before-acknowledge"
+  /// Events of a replay are durable in the bus; the replay does not know.
+  case insideEventReplay = "inside-event-replay"
   case mergeAfterPut = "merge-after-put"
   case insideMerge = "inside-merge"
   case insideRewrite = "inside-rewrite"

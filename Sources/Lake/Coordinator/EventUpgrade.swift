@@ -10,7 +10,7 @@ import SimdJSON
 /// column that the payload leaves out takes the default of the event's own version, and one that
 /// did not exist yet takes what older rows have there. Values keep their text: a widened type reads
 /// it as the same value.
-struct EventUpgrade: Sendable {
+package struct EventUpgrade: Sendable {
   private struct Target: Sendable {
     let name: String
     /// The column's name in the payload; nil when the event's version does not have it.
@@ -38,6 +38,28 @@ struct EventUpgrade: Sendable {
     }
   }
 
+  /// Takes the payloads of one table to another: columns of `newest` by name, as
+  /// `EventReplayRules` matches them.
+  ///
+  /// - Parameters:
+  ///   - old: the table at the version that the payloads were checked against.
+  ///   - newest: the same table at its newest version.
+  ///   - target: what is written.
+  package init(from old: TableRecord, of newest: TableRecord, into target: TableRecord) {
+    let before = Dictionary(
+      zip(old.columnIDs, old.definition.schema.columns), uniquingKeysWith: { first, _ in first })
+    let names = newest.definition.schema.columns.map(\.name)
+    targets = target.definition.schema.columns.map { column in
+      guard let index = names.firstIndex(of: column.name) else {
+        return Target(name: column.name, source: nil, fallback: Self.json(column.defaultValue))
+      }
+      let source = before[newest.columnIDs[index]]
+      let value = source.map(\.defaultValue) ?? newest.initialDefaults[index]
+      return Target(
+        name: column.name, source: source.map { Array($0.name.utf8) }, fallback: Self.json(value))
+    }
+  }
+
   /// The catalog's text of a default is what DuckDB casts to the column's type, as it does with a
   /// JSON string.
   private static func json(_ value: ColumnDefault?) -> [UInt8] {
@@ -50,7 +72,7 @@ struct EventUpgrade: Sendable {
 
   /// - Parameter payload: an object that the edge has checked.
   /// - Returns: an object that names every column of the newer version; nil for what is no object.
-  func payload(_ payload: [UInt8]) -> [UInt8]? {
+  package func payload(_ payload: [UInt8]) -> [UInt8]? {
     payload.withUnsafeBytes { text in
       Self.parsers.withTokens(of: text) { result in
         guard case .success(let tokens) = result, tokens.count > 0, tokens[0].kind == .object else {

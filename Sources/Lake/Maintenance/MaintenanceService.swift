@@ -27,9 +27,12 @@ package final class MaintenanceService: Service {
   private static let mergesPerRound = 8
   private static let tablesPerRound = 64
 
-  /// - Parameter uploads: nil where uploads are not collected.
+  /// - Parameters:
+  ///   - uploads: nil where uploads are not collected.
+  ///   - retained: nil where segments are not.
   package init(
-    catalog: any Catalog, uploads: (any BatchBus)? = nil, store: any ObjectStore,
+    catalog: any Catalog, uploads: (any BatchBus)? = nil,
+    retained: (any RetainedEvents)? = nil, store: any ObjectStore,
     engine: MaterializerPool, limits: Limits.Maintenance, clock: any MonotonicClock,
     wall: any WallClock,
     metrics: DuckMeshMetrics, logger: Logger
@@ -51,7 +54,7 @@ package final class MaintenanceService: Service {
         metrics: metrics, logger: logger, owner: .random()),
       clock: clock, logger: logger)
     retention = Retention(
-      catalog: catalog, uploads: uploads, store: store,
+      catalog: catalog, uploads: uploads, retained: retained, store: store,
       plan: RetentionPlan(
         keepAllSeconds: limits.keepAllSeconds, keepMinutelySeconds: limits.keepMinutelySeconds,
         keepHourlySeconds: limits.keepHourlySeconds),
@@ -138,6 +141,7 @@ package final class MaintenanceService: Service {
       summary.filesDeleted = try await self.retention.deleteScheduledFiles()
       summary.orphansDeleted = try await self.retention.deleteOrphans()
       summary.uploadsDeleted = try await self.retention.deleteUploads()
+      summary.segmentsDeleted = try await self.retention.trimSegments()
       return summary
     }
   }

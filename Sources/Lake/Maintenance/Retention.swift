@@ -13,6 +13,7 @@ package struct RetentionSummary: Sendable, Equatable {
   package var filesDeleted = 0
   package var orphansDeleted = 0
   package var uploadsDeleted = 0
+  package var segmentsDeleted = 0
 }
 
 /// Thins out snapshots and deletes files that nobody can read any more, in bounded steps.
@@ -21,9 +22,12 @@ struct Retention: Sendable {
   private static let expiryStep = 500
   private static let snapshotPage = 5_000
   private static let fileStep = 500
+  /// Of one tenant, in one transaction.
+  private static let segmentStep = 2_000
 
   let catalog: any Catalog
   let uploads: (any BatchBus)?
+  let retained: (any RetainedEvents)?
   let store: any ObjectStore
   let plan: RetentionPlan
   let graceSeconds: Int
@@ -57,6 +61,22 @@ struct Retention: Sendable {
       return expired
     } catch {
       throw .catalog("\(error)")
+    }
+  }
+
+  /// Deletes the segments that the bus need not keep any longer.
+  func trimSegments() async throws(EnvironmentFailure) -> Int {
+    guard let retained else { return 0 }
+    var deleted = 0
+    do {
+      while true {
+        let step = try await retained.trimSegments(limit: Self.segmentStep)
+        deleted += step
+        // Fewer than that cannot have been all that one tenant may lose at a time.
+        if step < Self.segmentStep { return deleted }
+      }
+    } catch {
+      throw EnvironmentFailure(error)
     }
   }
 

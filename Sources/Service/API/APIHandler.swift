@@ -48,6 +48,7 @@ package struct APIHandler: Sendable {
     let tables = TableHandler(services: services)
     let snapshots = SnapshotHandler(services: services)
     let letters = DeadLetterHandler(services: services)
+    let replays = EventReplayHandler(services: services)
     switch context.route {
     case .health: return probes.health(context)
     case .ready: return await probes.ready(context)
@@ -83,6 +84,10 @@ package struct APIHandler: Sendable {
     case .listDeadLetters: return try await letters.list(request, context)
     case .replayDeadLetters: return try await letters.replay(request, context)
     case .discardDeadLetter: return try await letters.discard(context)
+    case .listEventReplays: return try await replays.list(request, context)
+    case .startEventReplay: return try await replays.start(request, context)
+    case .getEventReplay: return try await replays.get(context)
+    case .cancelEventReplay: return try await replays.cancel(context)
     case .runCompaction:
       return try await MaintenanceHandler(services: services).compaction(context)
     case .runRetention:

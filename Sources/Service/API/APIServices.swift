@@ -8,13 +8,14 @@ import ObjectStore
 import Observability
 import Publisher
 import Query
+import Replayer
 import Runtime
 
 /// What the routes work with; made once by the composition.
 package struct APIServices: Sendable {
   let configuration: ServerConfiguration
-  let catalog: any Catalog
-  let bus: any IngestBus
+  let catalog: any Catalog & EventReplayCatalog
+  let bus: any IngestBus & RetainedEvents
   /// Nil in a process without the role `api`, as the next one is; so are those behind without
   /// theirs.
   let publisher: Publisher?
@@ -22,6 +23,7 @@ package struct APIServices: Sendable {
   let coordinator: Coordinator?
   let queries: QueryService?
   let maintenance: MaintenanceService?
+  let replays: ReplayService?
   let hub: VisibilityHub
   let storage: StorageMonitor
   let pending: PendingEvents
@@ -40,10 +42,12 @@ package struct APIServices: Sendable {
   package let drain = Drain()
 
   package init(
-    configuration: ServerConfiguration, catalog: any Catalog, bus: any IngestBus,
+    configuration: ServerConfiguration, catalog: any Catalog & EventReplayCatalog,
+    bus: any IngestBus & RetainedEvents,
     store: any ObjectStore, publisher: Publisher?, batches: BatchIngest?, coordinator: Coordinator?,
     hub: VisibilityHub,
-    queries: QueryService?, maintenance: MaintenanceService?, storage: StorageMonitor,
+    queries: QueryService?, maintenance: MaintenanceService?, replays: ReplayService?,
+    storage: StorageMonitor,
     pending: PendingEvents, metrics: DuckMeshMetrics, registry: MetricRegistry,
     lakeObjection: @escaping @Sendable () -> String?,
     sandboxLayers: @escaping @Sendable () -> [(name: String, state: String, holds: Bool)],
@@ -58,6 +62,7 @@ package struct APIServices: Sendable {
     self.hub = hub
     self.queries = queries
     self.maintenance = maintenance
+    self.replays = replays
     self.storage = storage
     self.pending = pending
     queryDrain = QueryDrain(clock: clock)

@@ -253,6 +253,16 @@ extension Setting {
     count(
       "DUCKMESH_MAX_PENDING_EVENTS", \.publish.pendingEvents, 1_000...10_000_000_000,
       "Acknowledged events of all tenants that are not yet visible."),
+    count(
+      "DUCKMESH_SEGMENT_RETENTION_SECONDS", \.publish.segmentRetentionSeconds, 0...31_536_000,
+      """
+      How long the bus keeps events that are visible, so that they can be replayed; 0 keeps none. \
+      All processes of a deployment must agree.
+      """),
+    count(
+      "DUCKMESH_SEGMENT_RETENTION_EVENTS", \.publish.segmentRetentionEvents,
+      1...1_000_000_000_000,
+      "Visible events of a tenant that the bus keeps at most; the oldest go first."),
   ]
 
   private static let coordinatorLimits = [
@@ -319,6 +329,9 @@ extension Setting {
     count(
       "DUCKMESH_MAX_PINS", \.maintenance.pinsPerTenant, 0...10_000,
       "Snapshots that a tenant may keep beyond retention by pinning them."),
+    count(
+      "DUCKMESH_REPLAY_RECORDS", \.maintenance.replayRecords, 1...100_000,
+      "Events that a replay publishes at a time; fresh events wait behind so many at most."),
   ]
 
   private static let workerLimits = [

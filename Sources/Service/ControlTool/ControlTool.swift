@@ -8,6 +8,7 @@ package enum ControlTool {
     TableCommands.delete, ChangesCommand.specification, SnapshotCommands.list,
     SnapshotCommands.pin, SnapshotCommands.unpin, SnapshotCommands.restore,
     DeadLetterCommands.list, DeadLetterCommands.replay, DeadLetterCommands.delete,
+    ReplayCommands.start, ReplayCommands.list, ReplayCommands.get, ReplayCommands.cancel,
     StatusCommands.lag, StatusCommands.health, StatusCommands.ready, StatusCommands.version,
     CatalogCommands.status, CatalogCommands.adopt,
   ]

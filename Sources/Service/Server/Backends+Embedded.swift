@@ -1,4 +1,5 @@
 import Catalog
+import Configuration
 import IngestBus
 import Maintenance
 import ObjectStore
@@ -8,7 +9,8 @@ import SQLiteStore
 extension Backends {
   /// One SQLite database for catalog and bus in the data folder, for one process.
   static func embedded(
-    store: LocalObjectStore, folder: DataFolder, clock: any MonotonicClock
+    store: LocalObjectStore, folder: DataFolder, _ configuration: ServerConfiguration,
+    clock: any MonotonicClock
   ) async throws -> Backends {
     let database = try sqlite(store: store, folder: folder)
     let catalog = SQLiteCatalog(database: database)
@@ -19,8 +21,8 @@ extension Backends {
     let lakeGuard = LakeGuard()
     lakeGuard.arm(state)
     return Backends(
-      bus: SQLiteIngestBus(database: database), catalog: catalog,
-      store: store, membership: SoleMembership(), signals: nil, identity: catalog,
+      bus: SQLiteIngestBus(database: database, retention: segmentRetention(configuration)),
+      catalog: catalog, store: store, membership: SoleMembership(), signals: nil, identity: catalog,
       lakeGuard: lakeGuard, register: register, generation: state.identity.generation,
       services: [CheckpointService(database: database, clock: clock)])
   }

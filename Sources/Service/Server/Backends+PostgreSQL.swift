@@ -26,7 +26,8 @@ extension Backends {
     database.lakeGuard.arm(state)
     let signals = PostgreSQLSignals(database: database, clock: clock)
     return Backends(
-      bus: PostgreSQLIngestBus(database: database), catalog: catalog, store: store,
+      bus: PostgreSQLIngestBus(database: database, retention: segmentRetention(configuration)),
+      catalog: catalog, store: store,
       membership: PostgreSQLMembership(database: database), signals: signals, identity: catalog,
       lakeGuard: database.lakeGuard, register: register, generation: state.identity.generation,
       services: [DatabaseService(database: database), signals])

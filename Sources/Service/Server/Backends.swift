@@ -9,8 +9,8 @@ import Runtime
 
 /// What stands behind the seams.
 struct Backends {
-  let bus: any IngestBus & BatchBus
-  let catalog: any Catalog
+  let bus: any IngestBus & BatchBus & RetainedEvents
+  let catalog: any Catalog & EventReplayCatalog
   let store: any ObjectStore
   /// Who else materialises events from the bus.
   let membership: any Membership
@@ -34,11 +34,17 @@ struct Backends {
     switch configuration.catalog {
     case .embedded:
       try await embedded(
-        store: store(configuration, folder: folder), folder: folder, clock: clock)
+        store: store(configuration, folder: folder), folder: folder, configuration, clock: clock)
     case .postgreSQL(let location):
       try await postgreSQL(
         location, store: store(configuration, folder: folder), configuration, clock: clock)
     }
+  }
+
+  static func segmentRetention(_ configuration: ServerConfiguration) -> SegmentRetention {
+    SegmentRetention(
+      seconds: configuration.limits.publish.segmentRetentionSeconds,
+      events: configuration.limits.publish.segmentRetentionEvents)
   }
 
   static func store(

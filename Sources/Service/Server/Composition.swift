@@ -32,21 +32,22 @@ struct Composition {
     let limits = configuration.limits
     let backends = try await Backends.open(
       configuration, folder: folder, clock: clock)
+    let storage = StorageMonitor(
+      store: backends.store, floorBytes: limits.server.freeSpaceFloorBytes, clock: clock)
     let parts = try Parts(
-      backends, configuration, folder: folder, executable: executable, clock: clock,
+      backends, configuration, folder: folder, executable: executable, storage: storage,
+      clock: clock,
       metrics: metrics, logger: logger)
     let newest = try await backends.recover(
       configuration, hub: parts.hub, pending: parts.pending)
     if let pool = parts.pool {
       registry.addCollector { samples in Self.collect(pool, metrics, &samples) }
     }
-    let storage = StorageMonitor(
-      store: backends.store, floorBytes: limits.server.freeSpaceFloorBytes, clock: clock)
     let api = APIServices(
       configuration: configuration, catalog: backends.catalog, bus: backends.bus,
       store: backends.store, publisher: parts.publisher, batches: parts.batches,
       coordinator: parts.coordinator, hub: parts.hub, queries: parts.queries,
-      maintenance: parts.maintenance, storage: storage,
+      maintenance: parts.maintenance, replays: parts.replays, storage: storage,
       pending: parts.pending, metrics: metrics, registry: registry,
       lakeObjection: { [lakeGuard = backends.lakeGuard] in lakeGuard.objection },
       sandboxLayers: { [pool = parts.pool] in pool.map(Self.layers(of:)) ?? [] },
@@ -59,7 +60,7 @@ struct Composition {
     // those that are being answered, so that what is in flight drains downwards.
     let working: [(any Service)?] = [
       storage, parts.maintenance, parts.pool.map(WorkerPoolService.init), parts.coordinator,
-      parts.publisher, http,
+      parts.replays, parts.publisher, http,
     ]
     // Stops after whoever writes to the lake, so that the last mark is of all that was written.
     let watch = LakeWatch(

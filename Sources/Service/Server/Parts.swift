@@ -8,6 +8,7 @@ import Model
 import Observability
 import Publisher
 import Query
+import Replayer
 import Runtime
 import WorkerPool
 
@@ -24,10 +25,12 @@ struct Parts {
   let pool: WorkerPool?
   let queries: QueryService?
   let maintenance: MaintenanceService?
+  let replays: ReplayService?
 
   init(
     _ backends: Backends, _ configuration: ServerConfiguration, folder: DataFolder,
-    executable: String, clock: any MonotonicClock, metrics: DuckMeshMetrics, logger: Logger
+    executable: String, storage: StorageMonitor, clock: any MonotonicClock,
+    metrics: DuckMeshMetrics, logger: Logger
   ) throws {
     let limits = configuration.limits
     let roles = configuration.roles
@@ -37,9 +40,7 @@ struct Parts {
       clock: clock)
     let hub = VisibilityHub(waiterLimit: Self.waiterLimit, clock: clock)
     let engineOptions = MaterializerPool.Options(temporaryFolder: folder.path + "/engine")
-    let engine =
-      roles.isDisjoint(with: [.coordinator, .maintenance])
-      ? nil : try MaterializerPool(options: engineOptions)
+    let engine = try Self.engine(roles, engineOptions)
     var coordinator: Coordinator?
     if let engine, roles.contains(.coordinator) {
       let probe = CrashProbe(
@@ -85,14 +86,43 @@ struct Parts {
     maintenance =
       !roles.contains(.maintenance)
       ? nil
-      : engine.map {
-        MaintenanceService(
-          catalog: backends.catalog, uploads: backends.bus, store: backends.store, engine: $0,
-          limits: limits.maintenance, clock: clock, wall: SystemWallClock(), metrics: metrics,
-          logger: logger)
-      }
+      : engine.map { Self.maintenance(backends, limits, engine: $0, clock, metrics, logger) }
+    replays =
+      !roles.contains(.maintenance)
+      ? nil
+      : Self.replays(
+        backends, limits, hub: hub, storage: storage, clock, metrics, logger,
+        onPublished: onPublished)
     self.hub = hub
     self.pending = pending
     self.coordinator = coordinator
+  }
+  private static func maintenance(
+    _ backends: Backends, _ limits: Limits, engine: MaterializerPool,
+    _ clock: any MonotonicClock, _ metrics: DuckMeshMetrics, _ logger: Logger
+  ) -> MaintenanceService {
+    MaintenanceService(
+      catalog: backends.catalog, uploads: backends.bus, retained: backends.bus,
+      store: backends.store, engine: engine, limits: limits.maintenance, clock: clock,
+      wall: SystemWallClock(), metrics: metrics, logger: logger)
+  }
+
+  private static func replays(
+    _ backends: Backends, _ limits: Limits, hub: VisibilityHub, storage: StorageMonitor,
+    _ clock: any MonotonicClock, _ metrics: DuckMeshMetrics, _ logger: Logger,
+    onPublished: @escaping Publisher.Listener
+  ) -> ReplayService {
+    ReplayService(
+      bus: backends.bus, catalog: backends.catalog, hub: hub,
+      options: ReplayService.Options(pageRecords: limits.maintenance.replayRecords),
+      clock: clock, metrics: metrics, logger: logger,
+      mayPublish: { !storage.isBelowFloor }, onPublished: onPublished)
+  }
+
+  private static func engine(
+    _ roles: Set<ServerRole>, _ options: MaterializerPool.Options
+  ) throws -> MaterializerPool? {
+    roles.isDisjoint(with: [.coordinator, .maintenance])
+      ? nil : try MaterializerPool(options: options)
   }
 }

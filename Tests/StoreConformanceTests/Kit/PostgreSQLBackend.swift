@@ -1,4 +1,5 @@
 import Foundation
+import IngestBus
 import PostgreSQLStore
 import Runtime
 import TestSupport
@@ -44,10 +45,11 @@ final class PostgreSQLBackend: StoreBackend {
       acquireTimeoutMs: 60_000)
   }
 
-  func open() async throws -> OpenStore {
+  func open(retention: SegmentRetention) async throws -> OpenStore {
     let database = try await openDatabase(options)
     return OpenStore(
-      bus: PostgreSQLIngestBus(database: database), catalog: PostgreSQLCatalog(database: database))
+      bus: PostgreSQLIngestBus(database: database, retention: retention),
+      catalog: PostgreSQLCatalog(database: database))
   }
 
   /// Opened databases are closed by `remove`, which is called once.

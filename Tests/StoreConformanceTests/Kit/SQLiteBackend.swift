@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import IngestBus
 import Runtime
 import SQLite
 import SQLiteStore
@@ -27,11 +28,12 @@ final class SQLiteBackend: EmbeddedBackend {
   var databasePath: String { folder + "/catalog.sqlite" }
   var lakeFolder: String { folder + "/lake/" }
 
-  func open() async throws -> OpenStore {
+  func open(retention: SegmentRetention) async throws -> OpenStore {
     let database = try await Self.database(at: databasePath, lake: lakeFolder, clock: clock)
     opened.withLock { $0 = database }
     return OpenStore(
-      bus: SQLiteIngestBus(database: database), catalog: SQLiteCatalog(database: database))
+      bus: SQLiteIngestBus(database: database, retention: retention),
+      catalog: SQLiteCatalog(database: database))
   }
 
   func openAfterCrash() async throws -> OpenStore {

@@ -15,7 +15,7 @@ struct OpenStore: Sendable {
 /// A new backend joins the suites by being one more member of `StoreBackends.all`.
 protocol StoreBackend: Sendable {
   /// Opens what is there, or a fresh store the first time.
-  func open() async throws -> OpenStore
+  func open(retention: SegmentRetention) async throws -> OpenStore
 
   /// Runs a statement past all rules, as a bug or a damaged disk would.
   func damage(_ sql: String) async throws
@@ -24,6 +24,10 @@ protocol StoreBackend: Sendable {
   var skipListDamages: [String] { get }
 
   func remove() async
+}
+
+extension StoreBackend {
+  func open() async throws -> OpenStore { try await open(retention: .none) }
 }
 
 /// A store that one process has to itself, in files that can be copied as a power cut leaves them.

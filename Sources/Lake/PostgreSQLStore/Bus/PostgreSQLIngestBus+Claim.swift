@@ -26,7 +26,7 @@ extension PostgreSQLIngestBus {
       let start = row
       var segments: [Segment] = []
       while row < rows.count, rows.int64(row, 0) == tenant {
-        segments.append(try Self.segment(rows, row))
+        segments.append(try Self.segment(rows, row, from: 3))
         row += 1
       }
       claims.append(
@@ -38,17 +38,18 @@ extension PostgreSQLIngestBus {
     return claims
   }
 
-  private static func segment(
-    _ rows: PostgreSQLRows, _ row: Int
+  /// - Parameter first: the column of the first token; the others follow as claims name them.
+  static func segment(
+    _ rows: PostgreSQLRows, _ row: Int, from first: Int
   ) throws(BusError) -> Segment {
     let segment = Segment(
-      firstToken: VisibilityToken(rows.int64(row, 3)),
-      lastToken: VisibilityToken(rows.int64(row, 4)),
-      publishedAt: Timestamp(microseconds: rows.int64(row, 7)),
+      firstToken: VisibilityToken(rows.int64(row, first)),
+      lastToken: VisibilityToken(rows.int64(row, first + 1)),
+      publishedAt: Timestamp(microseconds: rows.int64(row, first + 4)),
       body: SegmentBody(
-        compressed: rows.bytes(row, 9), recordCount: Int(rows.int64(row, 5)),
-        byteCount: Int(rows.int64(row, 6))),
-      skipped: rows.int32s(row, 8).map(Int.init))
+        compressed: rows.bytes(row, first + 6), recordCount: Int(rows.int64(row, first + 2)),
+        byteCount: Int(rows.int64(row, first + 3))),
+      skipped: rows.int32s(row, first + 5).map(Int.init))
     let tokens = segment.lastToken.rawValue - segment.firstToken.rawValue + 1
     guard Int64(segment.body.recordCount - segment.skipped.count) == tokens else {
       throw .damaged(reason: "a segment's records are not as many as its tokens")

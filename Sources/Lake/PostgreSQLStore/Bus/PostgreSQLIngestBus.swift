@@ -7,8 +7,12 @@ import PostgreSQL
 /// each call is one call of a function there, in one round trip and one transaction.
 package struct PostgreSQLIngestBus: IngestBus {
   let database: PostgreSQLDatabase
+  let retention: SegmentRetention
 
-  package init(database: PostgreSQLDatabase) { self.database = database }
+  package init(database: PostgreSQLDatabase, retention: SegmentRetention = .none) {
+    self.database = database
+    self.retention = retention
+  }
 
   package func extendLease(
     owner: OwnerID, claims: [(tenant: TenantID, epoch: LeaseEpoch)], leaseMs: Int
@@ -27,7 +31,7 @@ package struct PostgreSQLIngestBus: IngestBus {
   package func acknowledge(
     _ watermarks: [(tenant: TenantID, through: VisibilityToken)]
   ) async throws(BusError) {
-    guard !watermarks.isEmpty else { return }
+    guard !watermarks.isEmpty, !retention.keepsAcknowledged else { return }
     _ = try await call(
       "SELECT \(SQLFunction.acknowledge.name)($1, $2)",
       [

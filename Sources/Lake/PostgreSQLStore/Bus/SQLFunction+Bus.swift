@@ -1,3 +1,3 @@
 extension SQLFunction {
-  static let bus = publishing + claiming + leasing + batches
+  static let bus = publishing + claiming + leasing + batches + retaining
 }

@@ -77,7 +77,8 @@ extension SQLFunction {
     """)
 
   /// The committed watermark bounds what is dropped whatever the caller says: an event leaves the
-  /// bus only after a snapshot holds it. The watermark only rises, so it is read without a lock.
+  /// bus only after a snapshot holds it and a running replay has read it. The watermark only
+  /// rises, so it is read without a lock.
   static let acknowledge = SQLFunction(
     "acknowledge",
     """
@@ -87,7 +88,9 @@ extension SQLFunction {
       done RECORD;
     BEGIN
       FOR done IN
-        SELECT known.tenant_id, least(max(asked.through), known.watermark) AS through
+        SELECT known.tenant_id, least(max(asked.through), known.watermark,
+          (SELECT replay.next_token - 1 FROM duckmesh_event_replay AS replay
+            WHERE replay.tenant_id = known.tenant_id AND replay.status = 'running')) AS through
         FROM unnest(tenants, throughs) AS asked(tenant_id, through)
         JOIN duckmesh_consumer AS known USING (tenant_id)
         GROUP BY known.tenant_id, known.watermark ORDER BY known.tenant_id

@@ -2,7 +2,7 @@ extension SQLFunction {
   static let catalog =
     [openSnapshot] + replaying + [commitEvents, resolveEvents]
     + [claimTable, fenceTable, commitMerge, resolveMerge, commitRewrite]
-    + pins
+    + pins + eventReplays
     + [makeTenant, makeTable, alterTable, endTable, expireSnapshots, raiseEpochs, adopt]
 }
 

@@ -12,6 +12,7 @@ import PostgreSQL
 package struct PostgreSQLMigrator: Sendable {
   static let all: [Migration] = [
     .initial, .keyedTables, .schemaVersions, .history, .deadLetterReplay, .batches,
+    .eventReplays,
   ]
 
   private let options: PostgreSQLOptions

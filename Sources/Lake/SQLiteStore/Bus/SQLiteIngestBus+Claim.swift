@@ -101,7 +101,7 @@ private struct SegmentReader {
     while bytes < limit.bytes, records < limit.records,
       try rows.step()
     {
-      let segment = try segment(rows, tenant: tenant)
+      let segment = try SegmentRow.segment(rows)
       // What lies beyond void tokens is for the next claim, after the watermark has stepped over.
       if voids.contains(expected) { break }
       // The invariant of dense tokens, checked where it would do harm: a gap would be skipped.
@@ -119,10 +119,11 @@ private struct SegmentReader {
     }
     return segments
   }
+}
 
-  private func segment(
-    _ row: SQLiteStatement, tenant: TenantID
-  ) throws(SQLiteError) -> Segment {
+/// Reads one row of the segments: tokens, counts, time, skipped records and body.
+enum SegmentRow {
+  static func segment(_ row: SQLiteStatement) throws(SQLiteError) -> Segment {
     guard let skipped = SkipList.decode(row.bytes(5)) else {
       throw .corrupt(message: "a segment's skip list cannot be read")
     }

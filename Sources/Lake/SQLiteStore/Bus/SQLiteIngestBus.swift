@@ -6,8 +6,12 @@ import SQLite
 /// The ingest bus inside the embedded database: segments, keys, heads and leases are its tables.
 package struct SQLiteIngestBus: IngestBus {
   let database: SQLiteDatabase
+  let retention: SegmentRetention
 
-  package init(database: SQLiteDatabase) { self.database = database }
+  package init(database: SQLiteDatabase, retention: SegmentRetention = .none) {
+    self.database = database
+    self.retention = retention
+  }
 
   package func extendLease(
     owner: OwnerID, claims: [(tenant: TenantID, epoch: LeaseEpoch)], leaseMs: Int
@@ -31,14 +35,17 @@ package struct SQLiteIngestBus: IngestBus {
   package func acknowledge(
     _ watermarks: [(tenant: TenantID, through: VisibilityToken)]
   ) async throws(BusError) {
+    if retention.keepsAcknowledged { return }
     try await write { (connection) throws(SQLiteError) in
       for (tenant, through) in watermarks {
         // The committed watermark bounds it whatever the caller says: an event leaves the bus
-        // only after a snapshot holds it.
+        // only after a snapshot holds it, and a running replay has read it.
         try connection.statement(
           """
           DELETE FROM duckmesh_segment WHERE tenant_id = ?1 AND last_token <= min(?2,
-            (SELECT watermark FROM duckmesh_consumer WHERE tenant_id = ?1))
+            (SELECT watermark FROM duckmesh_consumer WHERE tenant_id = ?1),
+            coalesce((SELECT next_token - 1 FROM duckmesh_event_replay
+              WHERE tenant_id = ?1 AND status = 'running'), ?2))
           """
         ).bind(tenant.rawValue, at: 1).bind(through.rawValue, at: 2).run()
       }

@@ -7,6 +7,7 @@ import SQLite
 struct Migrator {
   static let all: [Migration] = [
     .initial, .keyedTables, .schemaVersions, .history, .deadLetterReplay, .batches,
+    .eventReplays,
   ]
 
   let connection: SQLiteConnection

@@ -93,6 +93,8 @@ package final class SQLiteDatabase: Sendable {
           "UPDATE \(table) SET epoch = epoch + 1, owner = NULL, leased_until = 0"
             + " WHERE owner IS NOT NULL")
       }
+      try connection.execute(
+        "UPDATE duckmesh_event_replay SET owner = NULL, leased_until = 0 WHERE owner IS NOT NULL")
       let place = lakeFolder.hasSuffix("/") ? lakeFolder : lakeFolder + "/"
       try connection.statement(
         "UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path' AND scope IS NULL"

@@ -10,15 +10,16 @@ package enum Route: String, CaseIterable, Sendable {
   case pinSnapshot, unpinSnapshot, restoreSnapshot
   case listSnapshots, getSnapshot
   case lag, listDeadLetters, replayDeadLetters, discardDeadLetter
+  case listEventReplays, startEventReplay, getEventReplay, cancelEventReplay
   case runCompaction, runRetention, runIntegrity
 
   package var method: String {
     switch self {
     case .createTable, .ingest, .query, .replayDeadLetters, .runCompaction, .runRetention,
-      .runIntegrity, .pinSnapshot, .restoreSnapshot:
+      .runIntegrity, .pinSnapshot, .restoreSnapshot, .startEventReplay:
       "POST"
     case .alterTable: "PATCH"
-    case .deleteTable, .discardDeadLetter, .unpinSnapshot: "DELETE"
+    case .deleteTable, .discardDeadLetter, .unpinSnapshot, .cancelEventReplay: "DELETE"
     default: "GET"
     }
   }
@@ -47,6 +48,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .listDeadLetters: "/v1/dead-letters"
     case .replayDeadLetters: "/v1/dead-letters/replay"
     case .discardDeadLetter: "/v1/dead-letters/{id}"
+    case .listEventReplays, .startEventReplay: "/v1/replays"
+    case .getEventReplay, .cancelEventReplay: "/v1/replays/{id}"
     case .runCompaction: "/v1/compaction/run"
     case .runRetention: "/v1/retention/run"
     case .runIntegrity: "/v1/integrity/run"
@@ -72,7 +75,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .query, .uiSchema, .tableChanges: .anyRole([.queryReader])
     case .listSnapshots, .getSnapshot: .anyRole([.queryReader, .opsAdmin])
     case .lag, .listDeadLetters, .replayDeadLetters, .discardDeadLetter, .runCompaction,
-      .runRetention, .runIntegrity, .pinSnapshot, .unpinSnapshot, .restoreSnapshot:
+      .runRetention, .runIntegrity, .pinSnapshot, .unpinSnapshot, .restoreSnapshot,
+      .listEventReplays, .startEventReplay, .getEventReplay, .cancelEventReplay:
       .anyRole([.opsAdmin])
     }
   }
@@ -83,7 +87,8 @@ package enum Route: String, CaseIterable, Sendable {
     case .health, .ready, .metrics, .version, .limits: Set(ServerRole.allCases)
     case .listTables, .getTable, .listSchemas, .listSnapshots, .getSnapshot: [.api, .query]
     case .createTable, .alterTable, .deleteTable, .ingest, .lag, .listDeadLetters,
-      .replayDeadLetters, .discardDeadLetter, .pinSnapshot, .unpinSnapshot:
+      .replayDeadLetters, .discardDeadLetter, .pinSnapshot, .unpinSnapshot, .listEventReplays,
+      .startEventReplay, .getEventReplay, .cancelEventReplay:
       [.api]
     case .query, .uiSchema, .tableChanges: [.query]
     case .runCompaction, .runRetention, .runIntegrity, .restoreSnapshot: [.maintenance]
@@ -93,7 +98,7 @@ package enum Route: String, CaseIterable, Sendable {
   var takesJSONBody: Bool {
     switch self {
     case .createTable, .alterTable, .ingest, .query, .replayDeadLetters, .pinSnapshot,
-      .restoreSnapshot:
+      .restoreSnapshot, .startEventReplay:
       true
     default: false
     }
@@ -102,7 +107,7 @@ package enum Route: String, CaseIterable, Sendable {
   /// Query parameters that the route understands.
   var queryParameters: Set<String> {
     switch self {
-    case .listTables, .listSchemas, .listSnapshots: ["limit", "page_token"]
+    case .listTables, .listSchemas, .listSnapshots, .listEventReplays: ["limit", "page_token"]
     case .listDeadLetters: ["limit", "page_token", "table", "reason", "token"]
     case .query: ["big_ints"]
     case .uiSchema: ["limit", "page_token", "sample_rows"]
