@@ -3,8 +3,8 @@
 Reads {"catalog": FILE or "postgres:CONNECTION", "schema": NAME,
 "questions": [{"sql": SQL, "snapshot": ID | null}, ...]} from standard input; the SQL names its table
 `{table:NAME}`. Answers with a list of results, each a list of rows whose values are texts or null.
-The catalog is attached read-only; with "merge": true the extension merges files first, as anybody
-may who can write to it.
+The catalog is attached read-only; with "merge": true the extension merges files first, and with
+"statements" it runs those before, as anybody may who can write to it.
 """
 
 import json
@@ -18,6 +18,12 @@ def answer(request):
     catalog = request["catalog"]
     if not catalog.startswith("postgres:"):
         catalog = "sqlite:" + catalog
+    if request.get("statements"):
+        writer = attach(catalog)
+        writer.execute("SET TimeZone = 'UTC'")
+        for statement in request["statements"]:
+            writer.execute(statement)
+        writer.close()
     if request.get("merge"):
         attach(catalog).execute("CALL ducklake_merge_adjacent_files('lake')")
     connection = attach(catalog, "(READ_ONLY)")

@@ -74,7 +74,8 @@ struct MergeSource: Sendable {
         "coalesce(_dl_snapshot, \(perFile(inputs.map(\.begin.rawValue)))) <= \(through.rawValue)")
     }
     let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-    let order = (table.definition.layout.orderSQL.map { [$0] } ?? [])
+    let order =
+      (table.definition.layout.orderSQL.map { [$0] } ?? [])
       + ["file_index", "file_row_number"]
     return """
       SELECT \((list + values).joined(separator: ", "))

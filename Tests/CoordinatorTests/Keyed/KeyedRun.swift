@@ -42,14 +42,16 @@ struct KeyedRun: Sendable {
     return limits
   }()
 
-  init(_ mesh: Mesh, clock: TestClock, seed: UInt64) async throws {
+  init(
+    _ mesh: Mesh, clock: TestClock, seed: UInt64, layout: TableLayout = .unordered
+  ) async throws {
     self.mesh = mesh
     self.clock = clock
     random = SeededGenerator(seed: seed)
     keys = [8, 40, 400][random.below(3)]
     // The official reader is asked for its numbers.
     world = try await KeyedWorld(
-      mesh, shape: .number, rule: random.chance(50) ? .upsert : .deadLetter)
+      mesh, shape: .number, rule: random.chance(50) ? .upsert : .deadLetter, layout: layout)
     maintenance = mesh.maintenance(Self.limits)
     intruder = mesh.maintenance(Self.limits)
   }

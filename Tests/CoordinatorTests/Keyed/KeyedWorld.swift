@@ -23,11 +23,13 @@ final class KeyedWorld: Sendable {
     var published: [(records: [EventRecord], tokens: [VisibilityToken])] = []
   }
 
-  init(_ mesh: Mesh, shape: KeyedShape, rule: ExistingKeyRule) async throws {
+  init(
+    _ mesh: Mesh, shape: KeyedShape, rule: ExistingKeyRule, layout: TableLayout = .unordered
+  ) async throws {
     self.mesh = mesh
     self.shape = shape
     table = try await mesh.makeTable(
-      "keyed", of: "acme", shape.columns, key: shape.key, onExistingKey: rule)
+      "keyed", of: "acme", shape.columns, key: shape.key, onExistingKey: rule, layout: layout)
     firstSnapshot = try await mesh.catalog.latestSnapshot(tenant: table.tenant).id
     state = Guarded(State(model: KeyedModel(refusesExisting: rule == .deadLetter)))
   }

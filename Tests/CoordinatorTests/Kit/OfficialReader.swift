@@ -14,17 +14,24 @@ struct OfficialReader: Sendable {
     let schema: String
     let questions: [Question]
     let merge: Bool
+    let statements: [String]
   }
 
   /// A file of SQLite, or `postgres:` and a connection.
   let catalog: String
   let schema: String
 
-  /// - Parameter merging: whether the extension merges files before it answers.
+  /// - Parameters:
+  ///   - merging: whether the extension merges files before it answers.
+  ///   - statements: what it does before that, with the catalog attached as `lake`.
   /// - Returns: for each question the rows, values as text.
-  func ask(_ questions: [Question], merging: Bool = false) async throws -> [[[String?]]] {
+  func ask(
+    _ questions: [Question], merging: Bool = false, running statements: [String] = []
+  ) async throws -> [[[String?]]] {
     let input = try JSONEncoder().encode(
-      Request(catalog: catalog, schema: schema, questions: questions, merge: merging))
+      Request(
+        catalog: catalog, schema: schema, questions: questions, merge: merging,
+        statements: statements))
     return try await offPool {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
