@@ -19,15 +19,14 @@ struct Partitioning: Sendable {
     let layout = table.definition.layout
     guard let id = table.partitioningID, layout.isPartitioned else { return nil }
     self.id = id
-    let names = layout.partitioning.map { field in
-      field.transform == .identity ? field.column : field.transform.name
-    }
-    fields = zip(layout.partitioning, names).map { field, name in
-      let isUnique = names.count { $0 == name } == 1
+    var taken: Set<String> = []
+    fields = layout.partitioning.map { field in
+      let name = field.transform == .identity ? field.column : field.transform.name
+      let isFree = taken.insert(name).inserted
       return Field(
         expression: Self.expression(
           field, type: table.definition.schema.column(named: field.column)?.type),
-        pathName: isUnique ? name : "\(field.column)_\(field.transform.name)")
+        pathName: isFree ? name : "\(name)_\(field.column)")
     }
   }
 

@@ -8,7 +8,7 @@ import Testing
 /// What a flush and a merge make of a table with partitions.
 @Suite struct PartitionTests {
   private static let columns = [
-    ColumnDefinition(name: "id", type: .bigint), ColumnDefinition(name: "at", type: .timestampTZ),
+    ColumnDefinition(name: "id", type: .bigint), ColumnDefinition(name: "moment", type: .timestampTZ),
     ColumnDefinition(name: "region", type: .varchar), ColumnDefinition(name: "owner", type: .uuid),
     ColumnDefinition(name: "day", type: .date),
   ]
@@ -22,8 +22,8 @@ import Testing
   private static func payload(_ id: Int) -> String {
     let region = ["\"a/b =%\"", "null", "\"\"", "\"d\\u00e9\\u0000\"", "\"plain\""][id % 5]
     return """
-      {"id":\(id),"at":"2024-0\(1 + id % 3)-0\(1 + id % 2)T2\(id % 4):30:00Z","region":\(region),\
-      "owner":"00000000-0000-4000-8000-00000000000\(id % 4)","day":"19\(60 + id % 20)-02-03"}
+      {"id":\(id),"moment":"2024-0\(1 + id % 3)-0\(1 + id % 2)T2\(id % 4):30:00Z","region":\(region),\
+      "owner":"00000000-0000-4000-8000-00000000000\(id % 4)","day":"19\(60 + id % 2)-02-03"}
       """
   }
 
@@ -41,13 +41,13 @@ import Testing
     case "text": TableLayout(partitioning: [.init("region", .identity)])
     case "time":
       TableLayout(partitioning: [
-        .init("at", .year), .init("at", .month), .init("at", .day), .init("at", .hour),
+        .init("moment", .year), .init("moment", .month), .init("moment", .day), .init("moment", .hour),
       ])
     case "buckets":
       TableLayout(
         partitioning: [
           .init("id", .bucket(count: 2)), .init("owner", .bucket(count: 2)),
-          .init("day", .bucket(count: 2)), .init("at", .bucket(count: 2)),
+          .init("day", .bucket(count: 2)), .init("moment", .bucket(count: 2)),
         ], sortOrder: [.init("id", isDescending: true)])
     default: TableLayout(partitioning: [.init("day", .year), .init("owner", .identity)])
     }
@@ -84,7 +84,7 @@ import Testing
         // What it leaves out by partitions and by bounds is what has no such row.
         .init(sql: "SELECT count(*) FROM {table:events} WHERE id = 7", snapshot: nil),
         .init(
-          sql: "SELECT count(*) FROM {table:events} WHERE month(at) = 2 AND region IS NULL",
+          sql: "SELECT count(*) FROM {table:events} WHERE month(moment) = 2 AND region IS NULL",
           snapshot: nil),
         .init(
           sql: "SELECT count(*) FROM {table:events} WHERE owner = "

@@ -36,8 +36,10 @@ enum LayoutValues {
     """
 
   /// SQL for how many catalog ids the layout takes.
-  static let idCount =
-    "(cardinality(partition_columns) > 0)::BIGINT + (cardinality(sort_expressions) > 0)::BIGINT"
+  static let idCount = "\(count("partition_columns")) + \(orderIDCount)"
+  static let orderIDCount = count("sort_expressions")
+
+  private static func count(_ list: String) -> String { "least(cardinality(\(list)), 1)" }
 
   /// Inserts the rows of a new table, whose partitioning has the id after its own.
   static let insertion = """
@@ -52,7 +54,7 @@ enum LayoutValues {
       END IF;
       \(orderInsertion(
         table: "made_table",
-        id: "made_table + 1 + (cardinality(partition_columns) > 0)::BIGINT"))
+        id: "made_table + 1 + \(count("partition_columns"))"))
     """
 
   /// - Parameters:

@@ -32,7 +32,7 @@ extension SQLFunction {
         RETURN;
       END IF;
       opening := \(openSnapshot.name)(
-        1, (cardinality(sort_expressions) > 0)::BIGINT, 0, overriding);
+        1, \(LayoutValues.orderIDCount), 0, overriding);
       IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
       SELECT next_column_id INTO next_id FROM duckmesh_table WHERE table_id = altered_table;
       SELECT array_agg(CASE WHEN made.id = 0 THEN next_id + made.taken - made.width ELSE made.id END
