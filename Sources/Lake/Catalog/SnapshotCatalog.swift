@@ -242,6 +242,15 @@ package protocol SnapshotCatalog: Sendable {
     tenant: TenantID, names: [String]?, at snapshot: SnapshotID
   ) async throws(CatalogError) -> [TableManifest]
 
+  /// What is known of some columns in the files that a snapshot shows of a table, by file.
+  ///
+  /// Files that are gone by then, or that another program has written without statistics, are left
+  /// out.
+  /// - Parameter columns: field ids.
+  func fileStatistics(
+    of table: TableID, columns: [Int64], at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [Int64: [ColumnStatistics]]
+
   /// What other programs have noted on the tenant's tables and their columns, as DuckLake keeps it.
   func comments(
     tenant: TenantID, at snapshot: SnapshotID
