@@ -29,9 +29,9 @@ package struct MergePlanner: Sendable {
   /// What is to be done with files.
   package struct Step: Sendable, Equatable {
     package let files: [File]
-    /// Whether nothing of the files is deleted, and they are neighbours in row ids or their rows carry
-    /// them: then old snapshots can be read from their merge. Otherwise the files end, and what old snapshots
-    /// show stays in them.
+    /// Whether nothing of the files is deleted, and they are neighbours in row ids or their rows
+    /// carry them: then old snapshots can be read from their merge. Otherwise the files end, and
+    /// what old snapshots show stays in them.
     package let keepsHistory: Bool
   }
 
@@ -70,8 +70,8 @@ package struct MergePlanner: Sendable {
   ///   - files: the live files in row-id order.
   ///   - isKeyed: whether the table has a primary key. Its files lose rows all the time, so runs
   ///     need no neighbourhood in row ids: where there is none they are rewritten, not merged.
-  ///   - isClustered: whether it has partitions or an order. Then the rows of a merge carry their ids,
-  ///     so runs need no neighbourhood either; none is of several partitions.
+  ///   - isClustered: whether it has partitions or an order. Then the rows of a merge carry their
+  ///     ids, so runs need no neighbourhood either; none is of several partitions.
   ///   - versionBegin: where the table's schema version begins; files before it have an older one.
   package func next(
     _ files: [File], isKeyed: Bool = false, isClustered: Bool = false,

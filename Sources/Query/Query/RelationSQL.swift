@@ -81,7 +81,8 @@ package struct RelationSQL {
     let paths = files.map { SQLText.literal(localPath($0.path)) }.joined(separator: ", ")
     let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
     if isUniform && !group.isPartial {
-      return "SELECT \(castColumnList) FROM read_parquet([\(paths)], hive_partitioning = false)\(filter)"
+      return "SELECT \(castColumnList) FROM read_parquet([\(paths)], hive_partitioning = false)"
+        + filter
     }
     return "SELECT \(columnList) FROM read_parquet([\(paths)], "
       + "schema = MAP {\(fields(withSnapshot: group.isPartial))}, hive_partitioning = false)"

@@ -9,8 +9,8 @@ package enum ScanConstant: Sendable, Hashable {
   package static let maximumBytes = 1_024
 }
 
-/// What every row of a table must fulfil of which anything comes of in a statement: in its column is
-/// one of the constants, or something beyond the one that there is.
+/// What a row of a table must fulfil for anything in a statement's answer to come of it: its column
+/// has one of the constants, or is on one side of one of them.
 package struct ScanFilter: Sendable, Hashable {
   package enum Comparison: UInt8, Sendable {
     case isIn, isLess, isLessOrEqual, isGreater, isGreaterOrEqual

@@ -68,7 +68,9 @@ import WorkerProtocol
   func noFileIsLeftOutInWhichTheEngineFindsARow(kind: MeshStore.Kind) async throws {
     try await withMesh(over: kind) { mesh in
       let layout = TableLayout(
-        partitioning: [.init("s", .bucket(count: 3)), .init("t", .month), .init("u", .bucket(count: 2))],
+        partitioning: [
+          .init("s", .bucket(count: 3)), .init("t", .month), .init("u", .bucket(count: 2)),
+        ],
         sortOrder: [.init("n")])
       let table = try await mesh.makeTable("facts", of: "acme", Self.columns, layout: layout)
       try await running(mesh.coordinator()) { coordinator in

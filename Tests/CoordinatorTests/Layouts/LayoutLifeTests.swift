@@ -44,7 +44,7 @@ import Testing
     do {
       try await withMesh(over: test.kind, clock: clock) { mesh in
         var life = try await KeyedRun(mesh, clock: clock, seed: seed, layout: test.layout)
-        try await life.run(operations: 40)
+        try await life.run(operations: 30)
         try await mesh.expectFilesInTheirPartitions(life.world.table)
       }
     } catch {
@@ -58,7 +58,7 @@ import Testing
     do {
       try await withMesh(over: test.kind, clock: TestClock()) { mesh in
         var life = try await HistoryRun(mesh, seed: seed, layout: test.layout)
-        try await life.run(operations: 30)
+        try await life.run(operations: 24)
         for table in try await mesh.catalog.tables(
           tenant: try await mesh.catalog.ensureTenant(named: "acme", limit: 10).id, after: nil,
           limit: 10)

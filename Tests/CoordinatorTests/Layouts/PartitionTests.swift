@@ -8,7 +8,8 @@ import Testing
 /// What a flush and a merge make of a table with partitions.
 @Suite struct PartitionTests {
   private static let columns = [
-    ColumnDefinition(name: "id", type: .bigint), ColumnDefinition(name: "moment", type: .timestampTZ),
+    ColumnDefinition(name: "id", type: .bigint),
+    ColumnDefinition(name: "moment", type: .timestampTZ),
     ColumnDefinition(name: "region", type: .varchar), ColumnDefinition(name: "owner", type: .uuid),
     ColumnDefinition(name: "day", type: .date),
   ]
@@ -22,7 +23,8 @@ import Testing
   private static func payload(_ id: Int) -> String {
     let region = ["\"a/b =%\"", "null", "\"\"", "\"d\\u00e9\\u0000\"", "\"plain\""][id % 5]
     return """
-      {"id":\(id),"moment":"2024-0\(1 + id % 3)-0\(1 + id % 2)T2\(id % 4):30:00Z","region":\(region),\
+      {"id":\(id),"moment":"2024-0\(1 + id % 3)-0\(1 + id % 2)T2\(id % 4):30:00Z",\
+      "region":\(region),\
       "owner":"00000000-0000-4000-8000-00000000000\(id % 4)","day":"19\(60 + id % 2)-02-03"}
       """
   }
@@ -41,7 +43,8 @@ import Testing
     case "text": TableLayout(partitioning: [.init("region", .identity)])
     case "time":
       TableLayout(partitioning: [
-        .init("moment", .year), .init("moment", .month), .init("moment", .day), .init("moment", .hour),
+        .init("moment", .year), .init("moment", .month), .init("moment", .day),
+        .init("moment", .hour),
       ])
     case "buckets":
       TableLayout(

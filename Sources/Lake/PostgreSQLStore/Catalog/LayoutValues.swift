@@ -46,8 +46,8 @@ enum LayoutValues {
     IF cardinality(partition_columns) > 0 THEN
         INSERT INTO ducklake_partition_info(partition_id, table_id, begin_snapshot)
         VALUES (made_table + 1, made_table, opening.opened);
-        INSERT INTO ducklake_partition_column(partition_id, table_id, partition_key_index, column_id,
-          transform)
+        INSERT INTO ducklake_partition_column(partition_id, table_id, partition_key_index,
+          column_id, transform)
         SELECT made_table + 1, made_table, made.place - 1, made.column_id, made.transform
         FROM unnest(partition_columns, partition_transforms)
           WITH ORDINALITY AS made(column_id, transform, place);
