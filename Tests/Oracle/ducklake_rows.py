@@ -23,6 +23,7 @@ def answer(request):
         statements = ["CALL ducklake_merge_adjacent_files('lake')"] + statements
     if statements:
         writer = attach(catalog)
+        writer.execute("SET TimeZone = 'UTC'")
         for statement in statements:
             writer.execute(statement)
         writer.close()

@@ -40,6 +40,15 @@ import WorkerProtocol
       QueryMessage(
         id: 7, query: WorkerQuery(sql: "SELECT 'ü'", parameters: [91, 93], format: .csv)))
     try check(NeedMessage(tables: ["a", "B"], wantsListing: true))
+    try check(
+      NeedMessage(
+        tables: ["a"], wantsListing: false,
+        filters: [
+          ScanFilter(
+            table: "a", column: "x", comparison: .isIn,
+            constants: [.integer("-5"), .text("ä"), .typed(text: "2024-01-01", type: "DATE")]),
+          ScanFilter(table: "a", column: "x", comparison: .isGreaterOrEqual, constants: []),
+        ]))
     try check(RelationsMessage.abandoned)
     try check(
       RelationsMessage.resolved(

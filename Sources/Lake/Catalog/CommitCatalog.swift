@@ -34,10 +34,12 @@ package struct NewDataFile: Sendable, Equatable {
   package let byteCount: Int64
   package let footerByteCount: Int64
   package let statistics: [ColumnStatistics]
+  /// Nil for a file of a table without partitions, or whose rows are of several.
+  package let partition: FilePartition?
 
   package init(
     table: TableID, name: String, recordCount: Int64, byteCount: Int64, footerByteCount: Int64,
-    statistics: [ColumnStatistics]
+    statistics: [ColumnStatistics], partition: FilePartition? = nil
   ) {
     self.table = table
     self.name = name
@@ -45,6 +47,7 @@ package struct NewDataFile: Sendable, Equatable {
     self.byteCount = byteCount
     self.footerByteCount = footerByteCount
     self.statistics = statistics
+    self.partition = partition
   }
 }
 
@@ -156,6 +159,13 @@ package struct MergeCommit: Sendable {
     self.inputs = inputs
     self.output = output
     self.rowIDStart = rowIDStart
+  }
+}
+
+extension MergeCommit {
+  /// What in the merge does not agree with itself: a bug of whoever made it.
+  package var contradiction: String? {
+    FilePartition.contradiction(inputs, output)
   }
 }
 

@@ -116,6 +116,6 @@ package struct RewriteCommit: Sendable {
     guard read == written - deleted, output.map({ $0.recordCount > 0 }) ?? true else {
       return "\(read) live rows read, \(written) written and \(deleted) of them deleted"
     }
-    return nil
+    return FilePartition.contradiction(inputs, output)
   }
 }

@@ -111,6 +111,8 @@ private struct EvolutionPlan {
       if isKey(old), [.float, .double].contains(new.type) {
         refuse(new.name, "widen", "a primary key column cannot be \(new.type.sqlName)")
       }
+      // The values of the partitions that are there are texts of the old type.
+      if isPartitioning(old) { refuse(new.name, "widen", "it partitions the table") }
       change(.widened(new.name, from: before.type, to: new.type))
     }
     checkNullability(before, new)
@@ -140,6 +142,8 @@ private struct EvolutionPlan {
       refuse(new.name, change.name, "it belongs to the primary key")
     } else if old.definition.name == table.definition.eventTimeColumn {
       refuse(new.name, change.name, "it is the event_time_column")
+    } else if table.definition.layout.uses(column: old.definition.name) {
+      refuse(new.name, change.name, "it partitions or orders the table")
     } else {
       self.change(change)
       append(new)
@@ -182,6 +186,8 @@ private struct EvolutionPlan {
         refuse(name, "drop", "it belongs to the primary key")
       } else if name == table.definition.eventTimeColumn {
         refuse(name, "drop", "it is the event_time_column")
+      } else if table.definition.layout.uses(column: name) {
+        refuse(name, "drop", "it partitions or orders the table")
       } else if !replaced.contains(name) {
         change(.dropped(name))
       }
@@ -197,6 +203,10 @@ private struct EvolutionPlan {
 
   private func isKey(_ column: Present) -> Bool {
     table.definition.primaryKey.contains(column.definition.name)
+  }
+
+  private func isPartitioning(_ column: Present) -> Bool {
+    table.definition.layout.partitioning.contains { $0.column == column.definition.name }
   }
 
   private mutating func change(_ change: SchemaChange) {

@@ -74,10 +74,13 @@ package struct DataFileRecord: Sendable, Equatable {
   /// Set when the rows carry the snapshot that added them: rows above a reader's are not for it.
   package let partialMaximum: SnapshotID?
   package let deletes: DeleteFileRecord?
+  /// Nil for a file whose rows may be of several partitions.
+  package let partition: FilePartition?
 
   package init(
     id: Int64, path: String, recordCount: Int64, byteCount: Int64, begin: SnapshotID,
-    rowIDStart: Int64?, partialMaximum: SnapshotID?, deletes: DeleteFileRecord?
+    rowIDStart: Int64?, partialMaximum: SnapshotID?, deletes: DeleteFileRecord?,
+    partition: FilePartition? = nil
   ) {
     self.id = id
     self.path = path
@@ -87,6 +90,7 @@ package struct DataFileRecord: Sendable, Equatable {
     self.rowIDStart = rowIDStart
     self.partialMaximum = partialMaximum
     self.deletes = deletes
+    self.partition = partition
   }
 
   package var live: LiveFile { LiveFile(dataFile: id, deleteFile: deletes?.id) }
@@ -237,6 +241,15 @@ package protocol SnapshotCatalog: Sendable {
   func manifests(
     tenant: TenantID, names: [String]?, at snapshot: SnapshotID
   ) async throws(CatalogError) -> [TableManifest]
+
+  /// What is known of some columns in the files that a snapshot shows of a table, by file.
+  ///
+  /// Files that are gone by then, or that another program has written without statistics, are left
+  /// out.
+  /// - Parameter columns: field ids.
+  func fileStatistics(
+    of table: TableID, columns: [Int64], at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [Int64: [ColumnStatistics]]
 
   /// What other programs have noted on the tenant's tables and their columns, as DuckLake keeps it.
   func comments(

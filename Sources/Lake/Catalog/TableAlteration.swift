@@ -36,6 +36,23 @@ package struct TableAlteration: Sendable, Equatable {
   }
 }
 
+extension TableAlteration {
+  /// The table's order in the names that its columns have afterwards.
+  package func sortOrder(of table: TableRecord) -> [SortField] {
+    let order = table.definition.layout.sortOrder
+    guard let columns else { return order }
+    let names = Dictionary(
+      columns.compactMap { column in column.id.map { ($0, column.definition.name) } }
+    ) { first, _ in first }
+    let ids = table.columnIDsByName
+    return order.map { field in
+      SortField(
+        ids[field.column].flatMap { names[$0] } ?? field.column,
+        isDescending: field.isDescending, putsNullsFirst: field.putsNullsFirst)
+    }
+  }
+}
+
 /// A version of a table's schema, with when it came to be.
 package struct TableVersion: Sendable, Equatable {
   /// The table as it was at the version, with the mode that held from then on.

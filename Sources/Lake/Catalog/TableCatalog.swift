@@ -40,11 +40,12 @@ package struct TableDefinition: Sendable, Equatable {
   /// without one.
   package var primaryKey: [String]
   package var onExistingKey: ExistingKeyRule
+  package var layout: TableLayout
 
   package init(
     name: String, schema: TableSchema, compatibilityMode: CompatibilityMode = .backward,
     eventTimeColumn: String? = nil, primaryKey: [String] = [],
-    onExistingKey: ExistingKeyRule = .upsert
+    onExistingKey: ExistingKeyRule = .upsert, layout: TableLayout = .unordered
   ) {
     self.name = name
     self.schema = schema
@@ -52,6 +53,7 @@ package struct TableDefinition: Sendable, Equatable {
     self.eventTimeColumn = eventTimeColumn
     self.primaryKey = primaryKey
     self.onExistingKey = onExistingKey
+    self.layout = layout
   }
 
   package var isKeyed: Bool { !primaryKey.isEmpty }
@@ -114,13 +116,15 @@ package struct TableRecord: Sendable, Equatable {
   package let folder: String
   package let createdAt: Timestamp
   package let isDropped: Bool
+  /// Which partitioning new files belong to; nil for a table without one.
+  package let partitioningID: Int64?
 
   /// - Parameter innerColumnIDs: when nil, those that follow each column's own.
   package init(
     id: TableID, tenant: TenantID, definition: TableDefinition, schemaVersion: Int64,
     columnIDs: [Int64], innerColumnIDs: [[Int64]]? = nil, initialDefaults: [ColumnDefault?],
     versionBegin: SnapshotID,
-    folder: String, createdAt: Timestamp, isDropped: Bool
+    folder: String, createdAt: Timestamp, isDropped: Bool, partitioningID: Int64? = nil
   ) {
     precondition(columnIDs.count == initialDefaults.count, "a default for each column, or nil")
     self.id = id
@@ -138,6 +142,7 @@ package struct TableRecord: Sendable, Equatable {
     self.folder = folder
     self.createdAt = createdAt
     self.isDropped = isDropped
+    self.partitioningID = partitioningID
   }
 
   package var name: String { definition.name }
@@ -149,8 +154,8 @@ package struct TableRecord: Sendable, Equatable {
     return TableRecord(
       id: id, tenant: tenant, definition: definition, schemaVersion: schemaVersion,
       columnIDs: columnIDs, innerColumnIDs: innerColumnIDs, initialDefaults: initialDefaults,
-      versionBegin: versionBegin,
-      folder: folder, createdAt: createdAt, isDropped: isDropped)
+      versionBegin: versionBegin, folder: folder, createdAt: createdAt, isDropped: isDropped,
+      partitioningID: partitioningID)
   }
 
   /// The Parquet field ids of the primary key's columns, in the key's order.

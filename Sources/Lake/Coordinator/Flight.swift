@@ -1,5 +1,6 @@
 import Catalog
 import Consistency
+import Glibc
 import IngestBus
 import Model
 import ObjectStore
@@ -134,7 +135,13 @@ struct Flight: Sendable {
         (materializer) throws(EnvironmentFailure) in
         var materialized = try materializer.materialize(
           batch.upgraded(upgrades), table: table, lookup: lookup, to: path, probing: probe)
-        try materializer.add(batch.uploads, to: &materialized, paths: paths)
+        do throws(EnvironmentFailure) {
+          try materializer.add(batch.uploads, to: &materialized, paths: paths)
+        } catch {
+          // Nobody knows the paths yet of those that are one of several.
+          for file in materialized.stagedFiles { unlink(file.path) }
+          throw error
+        }
         return materialized
       }
       work.files.willStage(materialized.stagedFiles.map(\.path))

@@ -223,7 +223,7 @@ extension KeyedBatch {
       CREATE OR REPLACE TEMP TABLE keyed_row AS
       SELECT \(Self.place(searched)) AS file, file_row_number AS pos, \(rowToken), \(key.names())
       FROM read_parquet([\(paths(searched.map { lookup.files[$0].path }))],
-        schema = MAP {\(fields)\(tokenField)})
+        schema = MAP {\(fields)\(tokenField)}, hive_partitioning = false)
       SEMI JOIN \(KeyShape.eventTable) USING (\(key.names()))
       """)
     try leaveOutDeleted()
@@ -242,7 +242,8 @@ extension KeyedBatch {
     try connection.execute(
       """
       INSERT INTO keyed_dead SELECT \(Self.place(deleted)), pos
-      FROM read_parquet([\(paths(deleted.compactMap { lookup.files[$0].deletesPath }))])
+      FROM read_parquet([\(paths(deleted.compactMap { lookup.files[$0].deletesPath }))],
+        hive_partitioning = false)
       """)
     try connection.execute(
       """

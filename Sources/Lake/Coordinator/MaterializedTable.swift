@@ -45,7 +45,7 @@ struct MaterializedTable: Sendable {
   }
 
   /// The files of rows in staging.
-  private var dataFiles: [ParquetFile] { (written.file.map { [$0] } ?? []) + rewritten }
+  private var dataFiles: [ParquetFile] { written.files + rewritten }
 
   /// All files in staging.
   var stagedFiles: [ParquetFile] {
@@ -74,7 +74,7 @@ struct MaterializedTable: Sendable {
 
   /// The epoch in the name tells the collector of orphans whose file it was.
   private func name(of file: ParquetFile, _ kind: DataFileName.Kind) -> String {
-    DataFileName(epoch: batch.epoch, kind: kind, stagedName: file.stagedName).text
+    file.folder + DataFileName(epoch: batch.epoch, kind: kind, stagedName: file.stagedName).text
   }
 }
 
@@ -92,7 +92,7 @@ extension MaterializedTable {
       NewDataFile(
         table: batch.table, name: name(of: file, .events), recordCount: file.recordCount,
         byteCount: file.byteCount, footerByteCount: file.footerByteCount,
-        statistics: file.statistics)
+        statistics: file.statistics, partition: file.partition)
     } + adopted.map { $0.newDataFile(batch.table) }
   }
 
@@ -135,14 +135,17 @@ extension MaterializedTable {
 
 /// What the engine made of a batch's events.
 struct WrittenBatch: Sendable {
-  var file: ParquetFile?
+  /// One, or for a table with partitions one for each of them.
+  var files: [ParquetFile] = []
   /// What became of the events; of a table without a key, all are inserted.
   var outcome = BatchOutcome()
   var failed: [RefusedEvent] = []
 
+  var recordCount: Int64 { files.reduce(0) { $0 + $1.recordCount } }
+
   /// Whether each of the events that did not fail is counted once, and each inserted one is a row.
   func accountsFor(_ eventCount: Int) -> Bool {
-    file?.recordCount ?? 0 == outcome.counts.inserted
+    recordCount == outcome.counts.inserted
       && outcome.counts.total + Int64(outcome.refused.count + outcome.keyless.count)
         == Int64(eventCount)
   }

@@ -1,5 +1,6 @@
 import Catalog
 import DuckDB
+import Glibc
 import IngestBus
 import Model
 
@@ -47,7 +48,8 @@ extension Materializer {
   /// Adds what the uploads of a batch come to.
   ///
   /// Files that were written under the table's present schema are taken as they are. Others are
-  /// written anew: the lake holds a file to be of the schema that was current when it was added.
+  /// written anew: the lake holds a file to be of the schema that was current when it was added. So
+  /// are those of a table with partitions or an order.
   func add(
     _ uploads: [PlannedUpload], to result: inout MaterializedTable, paths: UploadPaths
   ) throws(EnvironmentFailure) {
@@ -70,7 +72,7 @@ extension Materializer {
       // Rows of a keyed table are resolved one by one, which its batches travel for as records.
       guard !table.definition.isKeyed else { throw .damaged("an upload for a table with a key") }
       for file in batch.files {
-        if table.schemaVersion == batch.schemaVersion {
+        if table.schemaVersion == batch.schemaVersion, !table.definition.layout.isClustered {
           let name = DataFileName(
             epoch: result.batch.epoch, kind: .events,
             stagedName: RandomHex.digits(24) + ".parquet"
@@ -78,9 +80,8 @@ extension Materializer {
           result.adopted.append(AdoptedFile(upload: batch.upload, file: file, name: name))
         } else {
           let target = paths.staging()
-          result.rewritten.append(
-            try rewrite(
-              file, at: paths.source(file.name, batch.upload), for: table, to: target))
+          result.rewritten += try rewrite(
+            file, at: paths.source(file.name, batch.upload), for: table, to: target)
         }
       }
     }
@@ -107,7 +108,7 @@ extension Materializer {
 
   private func rewrite(
     _ file: StagedBatch.File, at source: String, for table: TableRecord, to target: String
-  ) throws(EnvironmentFailure) -> ParquetFile {
+  ) throws(EnvironmentFailure) -> [ParquetFile] {
     let columns = Array(zip(table.definition.schema.columns, table.columnIDs))
     let known = Set(file.columns.map(\.id))
     let fields = columns.map { column, id in
@@ -120,14 +121,14 @@ extension Materializer {
       return "coalesce(\(name), \(value.sql(as: column.type))) AS \(name)"
     }
     do {
-      let written = try ParquetFile.write(
+      let written = try ClusteredWrite(table, on: connection).write(
         query: """
           SELECT \(list.joined(separator: ", ")) FROM read_parquet(\(SQLText.literal(source)),
             schema = MAP {\(fields.joined(separator: ", "))}) ORDER BY file_row_number
           """,
-        fieldIDs: table.fieldIDs, statisticsOf: Set(table.columnIDs), to: target,
-        on: connection)
-      guard written.recordCount == file.recordCount else {
+        fieldIDs: table.fieldIDs, statisticsOf: Set(table.columnIDs), to: target)
+      guard written.reduce(0, { $0 + $1.recordCount }) == file.recordCount else {
+        for file in written { unlink(file.path) }
         throw EnvironmentFailure.engine("a file of an upload has lost rows")
       }
       return written

@@ -48,7 +48,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   /// - Parameters:
   ///   - table: nil when the table is not known any more.
   ///   - lookup: where the rows of a keyed table's keys are looked for.
-  ///   - path: delete files get paths that begin with it.
+  ///   - path: delete files, and files of further partitions, get paths that extend it.
   ///   - probe: for events that may crash the engine: none of them comes near this process's engine
   ///     before a child process has survived it.
   /// - Throws: `EnvironmentFailure`; nothing is set aside then.
@@ -86,7 +86,8 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     var lookup = lookup
     // A letter that this batch makes may be replayed after it as well.
     if !letters.isEmpty { lookup.keepsDeletedKeys = true }
-    let written = try write(events, shape: shape, lookup: lookup, to: path)
+    let written = try write(
+      events, shape: shape, layout: table, lookup: lookup, to: path)
     letters += self.letters(of: written, among: events, batch)
     return MaterializedTable(
       batch: batch, table: table, deadLetters: letters, written: written,
@@ -95,15 +96,18 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
 
   /// Writes what the events do to the table, and tells which ones the engine refuses.
   ///
+  /// - Parameter layout: the table whose partitions and order the rows get; without one they are
+  ///   one file in the order of the events.
   /// - Throws: `EnvironmentFailure`; files may be there in part then.
   func write(
-    _ given: [PlannedEvent], shape: RowShape, lookup: KeyLookup = .nowhere, to path: String
+    _ given: [PlannedEvent], shape: RowShape, layout: TableRecord? = nil,
+    lookup: KeyLookup = .nowhere, to path: String
   ) throws(EnvironmentFailure) -> WrittenBatch {
     var events = given
     var refused: [RefusedEvent] = []
     var written: WrittenBatch
     do {
-      written = try writeAll(events[...], shape: shape, lookup: lookup, to: path)
+      written = try writeAll(events[...], shape: shape, layout: layout, lookup: lookup, to: path)
     } catch {
       guard Self.isErrorOfTheData(error) else { throw .engine(error.message) }
       unlink(path)
@@ -114,7 +118,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       var lookup = lookup
       lookup.keepsDeletedKeys = true
       do {
-        written = try writeAll(events[...], shape: shape, lookup: lookup, to: path)
+        written = try writeAll(events[...], shape: shape, layout: layout, lookup: lookup, to: path)
       } catch {
         throw .engine(error.message)
       }
@@ -122,6 +126,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     written.failed = refused
     guard written.accountsFor(events.count) else {
       for deletes in written.outcome.deletes { unlink(deletes.file.path) }
+      for file in written.files { unlink(file.path) }
       throw .engine("\(events.count) events gave \(written.outcome.counts)")
     }
     return written
@@ -259,14 +264,16 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   }
 
   private func writeAll(
-    _ events: ArraySlice<PlannedEvent>, shape: RowShape, lookup: KeyLookup, to path: String
+    _ events: ArraySlice<PlannedEvent>, shape: RowShape, layout: TableRecord?, lookup: KeyLookup,
+    to path: String
   ) throws(DuckDBError) -> WrittenBatch {
     var written = WrittenBatch()
     guard !events.isEmpty else { return written }
     try load(events)
     guard let key = shape.key else {
-      written.file = try writeRows(shape.projection, from: shape.source, shape: shape, to: path)
-      written.outcome.counts.inserted = written.file?.recordCount ?? 0
+      written.files = try writeRows(
+        shape.projection, from: shape.source, shape: shape, layout: layout, to: path)
+      written.outcome.counts.inserted = written.recordCount
       return written
     }
     defer { KeyedBatch.forget(on: connection) }
@@ -274,21 +281,35 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     written.outcome = try batch.resolve(eventCount: events.count)
     if written.outcome.counts.inserted > 0 {
       let isWhole = written.outcome.counts.inserted == Int64(events.count)
-      written.file = try writeRows(
+      written.files = try writeRows(
         "\(shape.projection), materialization.position AS \(RowShape.tokenColumn)",
-        from: isWhole ? shape.source : key.rowSource, shape: shape, to: path)
+        from: isWhole ? shape.source : key.rowSource, shape: shape, layout: layout, to: path)
     }
-    try batch.writeDeletes(&written.outcome, to: path)
+    do {
+      try batch.writeDeletes(&written.outcome, to: path)
+    } catch {
+      for file in written.files { unlink(file.path) }
+      throw error
+    }
     return written
   }
 
   private func writeRows(
-    _ projection: String, from source: String, shape: RowShape, to path: String
-  ) throws(DuckDBError) -> ParquetFile {
+    _ projection: String, from source: String, shape: RowShape, layout: TableRecord?,
+    to path: String
+  ) throws(DuckDBError) -> [ParquetFile] {
     var fields = shape.columns
     if shape.key != nil { fields.append(FieldID(RowShape.tokenColumn, RowShape.tokenFieldID)) }
-    return try ParquetFile.write(
-      query: "SELECT \(projection) FROM \(source)", fieldIDs: fields,
-      statisticsOf: Set(shape.columns.map(\.id)), to: path, on: connection)
+    let (query, statistics) = (
+      "SELECT \(projection) FROM \(source)", Set(shape.columns.map(\.id))
+    )
+    guard let layout, layout.definition.layout.isClustered else {
+      return [
+        try ParquetFile.write(
+          query: query, fieldIDs: fields, statisticsOf: statistics, to: path, on: connection)
+      ]
+    }
+    return try ClusteredWrite(layout, on: connection).write(
+      query: query, fieldIDs: fields, statisticsOf: statistics, to: path)
   }
 }

@@ -87,10 +87,12 @@ package final class MaterializerPool: Sendable {
   }
 
   static func open(_ options: Options) throws(DuckDBError) -> DuckDBInstance {
-    try DuckDBInstance(
+    let instance = try DuckDBInstance(
       DuckDBInstance.Options(
         threads: options.threads, memoryLimitBytes: options.memoryLimitBytes,
         settings: ["temp_directory": options.temporaryFolder]))
+    try Partitioning.register(in: instance)
+    return instance
   }
 
   /// After a fatal error an instance refuses every statement for good; a new one takes its place.

@@ -9,6 +9,10 @@ package struct ParquetFile: Sendable {
   package let byteCount: Int64
   package let footerByteCount: Int64
   package let statistics: [ColumnStatistics]
+  /// Nil when the rows may be of several partitions.
+  package var partition: FilePartition?
+  /// Where below the table's folder it belongs, with a trailing slash; empty for the folder itself.
+  package var folder = ""
 
   /// The last part of `path`: the random name that it has in staging.
   package var stagedName: String { path.split(separator: "/").last.map(String.init) ?? path }

@@ -162,7 +162,8 @@ struct Integrity: Sendable {
         try connection.query(
           """
           SELECT file_index::BIGINT, count(DISTINCT pos), count(*), min(pos), max(pos)
-          FROM read_parquet([\(paths)], union_by_name = true) GROUP BY file_index
+          FROM read_parquet([\(paths)], union_by_name = true, hive_partitioning = false)
+          GROUP BY file_index
           """)
       }
       var total: Int64 = 0
@@ -198,7 +199,8 @@ struct Integrity: Sendable {
         try connection.query(
           """
           SELECT file_index::BIGINT, count(*) FILTER (file_row_number >= 0)
-          FROM read_parquet([\(paths)], union_by_name = true) GROUP BY file_index
+          FROM read_parquet([\(paths)], union_by_name = true, hive_partitioning = false)
+          GROUP BY file_index
           """)
       }
       var total: Int64 = 0

@@ -29,9 +29,9 @@ package struct MergePlanner: Sendable {
   /// What is to be done with files.
   package struct Step: Sendable, Equatable {
     package let files: [File]
-    /// Whether the files are neighbours in row ids and nothing of them is deleted: then old
-    /// snapshots can be read from their merge. Otherwise the files end, and what old snapshots
-    /// show stays in them.
+    /// Whether nothing of the files is deleted, and they are neighbours in row ids or their rows
+    /// carry them: then old snapshots can be read from their merge. Otherwise the files end, and
+    /// what old snapshots show stays in them.
     package let keepsHistory: Bool
   }
 
@@ -70,23 +70,48 @@ package struct MergePlanner: Sendable {
   ///   - files: the live files in row-id order.
   ///   - isKeyed: whether the table has a primary key. Its files lose rows all the time, so runs
   ///     need no neighbourhood in row ids: where there is none they are rewritten, not merged.
+  ///   - isClustered: whether it has partitions or an order. Then the rows of a merge carry their
+  ///     ids, so runs need no neighbourhood either; none is of several partitions.
   ///   - versionBegin: where the table's schema version begins; files before it have an older one.
   package func next(
-    _ files: [File], isKeyed: Bool = false, versionBegin: SnapshotID = SnapshotID(0)
+    _ files: [File], isKeyed: Bool = false, isClustered: Bool = false,
+    versionBegin: SnapshotID = SnapshotID(0)
+  ) -> Step? {
+    let partitions = Dictionary(grouping: files, by: \.record.partition)
+    // The one with the most files first: there is the most to gain.
+    let order = partitions.values.sorted { left, right in
+      (-left.count, left.first?.record.id ?? 0) < (-right.count, right.first?.record.id ?? 0)
+    }
+    for partition in order {
+      let step = next(
+        inOnePartition: partition, isKeyed: isKeyed, isClustered: isClustered,
+        versionBegin: versionBegin)
+      if let step { return step }
+    }
+    return nil
+  }
+
+  private func next(
+    inOnePartition files: [File], isKeyed: Bool, isClustered: Bool, versionBegin: SnapshotID
   ) -> Step? {
     let decayed = decayed(files)
     if !decayed.isEmpty { return Step(files: decayed, keepsHistory: false) }
-    let candidates = isKeyed ? files.sorted(by: Self.isOlder) : files
+    let gathers = isKeyed || isClustered
+    let candidates = gathers ? files.sorted(by: Self.isOlder) : files
     let most = candidates.map(\.liveRows).max() ?? 0
     let gain = candidates.count > fanIn * Self.crowdPerFanIn ? 1 : max(2, fanIn / 2)
     // From the smallest files on, so that a merge costs the least that it can.
     var bound: Int64 = 1
     while true {
       let run =
-        isKeyed
+        gathers
         ? gathered(candidates, rowsUpTo: bound, gain: gain)
         : run(in: candidates, rowsUpTo: bound, gain: gain)
-      if let run { return Step(files: run, keepsHistory: Self.keepsHistory(run)) }
+      if let run {
+        let keepsHistory =
+          isClustered ? !isKeyed && Self.isWhole(run) : Self.keepsHistory(run)
+        return Step(files: run, keepsHistory: keepsHistory)
+      }
       guard bound < most else {
         return left(files, before: versionBegin).map { Step(files: $0, keepsHistory: false) }
       }
@@ -147,7 +172,7 @@ package struct MergePlanner: Sendable {
     return isWorthMerging(run, gain: gain) ? run.files : nil
   }
 
-  /// The same for a keyed table, whatever stands between the files.
+  /// The same whatever stands between the files.
   private func gathered(_ files: [File], rowsUpTo bound: Int64, gain: Int) -> [File]? {
     var run = Run()
     for file in files where isSmall(file, rowsUpTo: bound) {
@@ -196,8 +221,12 @@ package struct MergePlanner: Sendable {
   }
 
   private static func keepsHistory(_ run: [File]) -> Bool {
-    run.allSatisfy { $0.record.deletes == nil }
+    isWhole(run)
       && zip(run.dropFirst(), run).allSatisfy { follows($0, $1) }
+  }
+
+  private static func isWhole(_ run: [File]) -> Bool {
+    run.allSatisfy { $0.record.deletes == nil }
   }
 
   /// Whether `file` begins with the row after the last one of `previous`.

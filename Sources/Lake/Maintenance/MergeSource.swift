@@ -2,8 +2,8 @@ import Catalog
 import Coordinator
 import Model
 
-/// How the rows of files that become one are read: in the order of the files and of their rows,
-/// each row with what the lake keeps of it beside the table's columns.
+/// How the rows of files that become one are read: in the order of the files and of their rows, or
+/// in the table's own, each row with what the lake keeps of it beside the table's columns.
 struct MergeSource: Sendable {
   private enum Field {
     /// Under these DuckLake keeps the snapshot that added a row, and its row id, in files that hold
@@ -35,8 +35,11 @@ struct MergeSource: Sendable {
   private var kept: [(name: String, id: Int64)] {
     let isKeyed = table.definition.isKeyed
     return (isKeyed ? [Field.token] : []) + (isRewrite && !isKeyed ? [] : [Field.snapshot])
-      + (isRewrite ? [Field.rowID] : [])
+      + (isRewrite || isClustered ? [Field.rowID] : [])
   }
+
+  /// Whether the inputs need not be neighbours, and rows change their order.
+  private var isClustered: Bool { table.definition.layout.isClustered }
 
   /// Run before `query`: what of the inputs is deleted; nil when nothing is.
   var setup: String? {
@@ -71,10 +74,14 @@ struct MergeSource: Sendable {
         "coalesce(_dl_snapshot, \(perFile(inputs.map(\.begin.rawValue)))) <= \(through.rawValue)")
     }
     let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+    let order =
+      (table.definition.layout.orderSQL.map { [$0] } ?? [])
+      + ["file_index", "file_row_number"]
     return """
       SELECT \((list + values).joined(separator: ", "))
-      FROM read_parquet([\(paths.joined(separator: ", "))], schema = MAP {\(readFields)})
-      \(filter) ORDER BY file_index, file_row_number
+      FROM read_parquet([\(paths.joined(separator: ", "))], schema = MAP {\(readFields)},
+        hive_partitioning = false)
+      \(filter) ORDER BY \(order.joined(separator: ", "))
       """
   }
 
@@ -130,22 +137,42 @@ extension MergeSource {
     let places = deleted.map { String($0.place) }.joined(separator: ", ")
     let paths = deleted.map(\.path).joined(separator: ", ")
     return "SELECT ([\(places)]::BIGINT[])[file_index::BIGINT + 1] AS file, pos "
-      + "FROM read_parquet([\(paths)])"
+      + "FROM read_parquet([\(paths)], hive_partitioning = false)"
   }
 
   /// A query of the positions in the output of rows that were live when the inputs were read and
   /// are deleted now.
   ///
-  /// The output has the live rows in the order of the files and of their positions, so a row's
-  /// place there is its place among the live rows.
+  /// Where the output has the live rows in the order of the files and of their positions, a row's
+  /// place there is its place among the live rows. In a table with an order of its own it is found
+  /// by its row id, which each live row has for itself.
   ///
-  /// - Parameter present: the inputs with the delete files that they have now.
+  /// - Parameters:
+  ///   - present: the inputs with the delete files that they have now.
+  ///   - output: the path of the output's file.
   /// - Returns: nil when nothing is deleted.
-  func movedPositions(of present: [DataFileRecord]) -> String? {
+  func movedPositions(of present: [DataFileRecord], to output: String) -> String? {
     guard let now = Self.deletedPositions(present, localPath: localPath) else { return nil }
     let before =
       Self.deletedPositions(inputs, localPath: localPath)
       ?? "SELECT 0::BIGINT AS file, 0::BIGINT AS pos WHERE false"
+    guard table.definition.layout.sortOrder.isEmpty else {
+      let field = Self.field(Field.rowID.id, "_dl_row", "BIGINT")
+      return """
+        WITH before AS (\(before)),
+        fresh AS (SELECT file, pos FROM (\(now)) ANTI JOIN before USING (file, pos)),
+        gone AS (
+          SELECT coalesce(_dl_row, \(perFile(inputs.map(\.rowIDStart))) + file_row_number) AS id
+          FROM read_parquet([\(paths.joined(separator: ", "))], schema = MAP {\(field)},
+            hive_partitioning = false)
+          WHERE ((file_index::BIGINT << 40) | file_row_number)
+            IN (SELECT (file::BIGINT << 40) | pos FROM fresh))
+        SELECT file_row_number AS pos
+        FROM read_parquet([\(SQLText.literal(output))], schema = MAP {\(field)},
+          hive_partitioning = false)
+        WHERE _dl_row IN (SELECT id FROM gone)
+        """
+    }
     var first: Int64 = 0
     let firsts = inputs.map { input in
       defer { first += input.recordCount - (input.deletes?.deleteCount ?? 0) }

@@ -93,8 +93,8 @@ extension Merger {
   private func moveDeletes(
     from source: MergeSource, to output: Output, _ present: [DataFileRecord], _ work: Work
   ) async throws(EnvironmentFailure) -> Output? {
-    guard let positions = source.movedPositions(of: present) else { return nil }
     let data = store.localPath(of: output.key)
+    guard let positions = source.movedPositions(of: present, to: data) else { return nil }
     let deletes = try await put(.mergeDeletes, work) { (connection, path) throws(DuckDBError) in
       try ParquetFile.writeDeletes(of: data, positions: positions, to: path, on: connection)
     }

@@ -85,7 +85,8 @@ struct Merger: Sendable {
       }
       guard
         let step = planner.next(
-          files, isKeyed: table.definition.isKeyed, versionBegin: table.versionBegin),
+          files, isKeyed: table.definition.isKeyed,
+          isClustered: table.definition.layout.isClustered, versionBegin: table.versionBegin),
         let epoch = try await catalog.leaseTable(id, owner: owner, leaseMs: Self.leaseMs)
       else { return (nil, nil) }
       // As it is now that nobody else merges it. A merge's inputs are of one version, and their
@@ -110,7 +111,10 @@ struct Merger: Sendable {
     CrashPoint.mergeAfterPut.reached()
     let merge = MergeCommit(
       id: .random(), owner: owner, epoch: work.epoch, table: work.table.id, inputs: work.inputs,
-      output: output.newFile(of: work.table.id), rowIDStart: work.inputs.first?.rowIDStart)
+      output: output.newFile(of: work.table.id),
+      // Rows that are not in the order of their ids carry them.
+      rowIDStart: work.table.definition.layout.isClustered
+        ? nil : work.inputs.first?.rowIDStart)
     do {
       guard let receipt = try await commitResolving(merge) else { return lost() }
       CrashPoint.mergeAfterCommit.reached()
@@ -127,9 +131,12 @@ struct Merger: Sendable {
     let table = work.table
     return try await put(.merge, work) { (connection, path) throws(DuckDBError) in
       if let setup = source.setup { try connection.execute(setup) }
-      return try ParquetFile.write(
+      var file = try ParquetFile.write(
         query: source.query, fieldIDs: source.fields, statisticsOf: Set(table.columnIDs),
         to: path, on: connection)
+      file.partition = source.inputs.first?.partition
+      file.folder = source.inputs.first?.folder(below: table.folder) ?? ""
+      return file
     }
   }
 
@@ -148,7 +155,9 @@ struct Merger: Sendable {
       try? await store.discard(stagedPaths: [path])
       throw error
     }
-    let name = DataFileName(epoch: work.epoch, kind: kind, stagedName: file.stagedName).text
+    let name =
+      file.folder
+      + DataFileName(epoch: work.epoch, kind: kind, stagedName: file.stagedName).text
     let key = work.table.folder + name
     do {
       try await store.put([StagedObject(localPath: path, key: key)])
@@ -181,6 +190,15 @@ extension Merger.Output {
   func newFile(of table: TableID) -> NewDataFile {
     NewDataFile(
       table: table, name: name, recordCount: file.recordCount, byteCount: file.byteCount,
-      footerByteCount: file.footerByteCount, statistics: file.statistics)
+      footerByteCount: file.footerByteCount, statistics: file.statistics,
+      partition: file.partition)
+  }
+}
+
+extension DataFileRecord {
+  /// The folders that the file is in below its table's, with a trailing slash; empty for none.
+  func folder(below table: String) -> String {
+    guard path.hasPrefix(table), let end = path.lastIndex(of: "/") else { return "" }
+    return String(path[..<path.index(after: end)].dropFirst(table.count))
   }
 }

@@ -30,9 +30,11 @@ extension Restorer {
       if work.keepsFiles, live.contains(file.live), !file.isPartial(at: snapshot) {
         kept.append(file)
       } else if file.deletes == nil, file.partialMaximum == nil, table.now.schemaVersion == 1 {
-        let name = DataFileName(
-          epoch: table.epoch, kind: .merge, stagedName: RandomHex.digits(24) + ".parquet"
-        ).text
+        let name =
+          file.folder(below: table.now.folder)
+          + DataFileName(
+            epoch: table.epoch, kind: .merge, stagedName: RandomHex.digits(24) + ".parquet"
+          ).text
         copies.append(ObjectCopy(source: file.path, key: table.now.folder + name))
         added.append(.link(of: file, name: name))
       } else if let written = try await rewrite(file, of: table, at: snapshot, &work) {

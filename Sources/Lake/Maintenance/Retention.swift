@@ -170,7 +170,9 @@ struct Retention: Sendable {
   /// Whether a file was written under a lease epoch that is over.
   static func isOutlived(_ key: String, _ epochs: LeaseEpochs) -> Bool {
     let parts = key.split(separator: "/")
-    guard parts.count == 3, let name = DataFileName(parsing: String(parts[2])) else {
+    // Between the table's folder and the file may be those of a partition.
+    guard parts.count >= 3, let name = parts.last.flatMap({ DataFileName(parsing: String($0)) })
+    else {
       return false
     }
     for part in parts.prefix(2) {

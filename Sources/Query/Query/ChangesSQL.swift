@@ -212,7 +212,8 @@ extension ChangesSQL {
     return """
       SELECT \(snapshot) AS _dl_at, \(rowID(files)) AS _dl_row, \(weight) AS _dl_weight,
         \(digest) AS _dl_digest, \(list)
-      FROM read_parquet([\(paths(files.map(\.file.path)))], schema = MAP {\(fields)}) \(join)
+      FROM read_parquet([\(paths(files.map(\.file.path)))], schema = MAP {\(fields)},
+        hive_partitioning = false) \(join)
       \(condition.map { "WHERE \($0)" } ?? "")
       """
   }
@@ -235,7 +236,7 @@ extension ChangesSQL {
         """
         SELECT (\(perFile(whole.map(\.place))) << 40) | pos AS place,
           \(perFile(snapshots)) AS shown_at
-        FROM read_parquet([\(paths(whole.map(\.step.deletes.path)))])
+        FROM read_parquet([\(paths(whole.map(\.step.deletes.path)))], hive_partitioning = false)
         """)
     }
     for entry in steps where entry.step.deletes.partialMaximum != nil {
@@ -245,7 +246,7 @@ extension ChangesSQL {
           CASE WHEN _ducklake_internal_snapshot_id <= \(base.rawValue) THEN \(base.rawValue)
             ELSE (SELECT min(shown_at) FROM _dl_kept WHERE shown_at >= _ducklake_internal_snapshot_id)
           END AS shown_at
-        FROM read_parquet([\(paths([entry.step.deletes.path]))])
+        FROM read_parquet([\(paths([entry.step.deletes.path]))], hive_partitioning = false)
         """)
     }
     return """

@@ -103,7 +103,10 @@ package final class QueryService: Sendable {
       try await pool.run(
         request.statement, tenant: binding,
         deadline: clock.now.advanced(byMs: request.timeoutMs),
-        resolve: { need in try await self.relations(need, target, scan: scan) }, output: output)
+        resolve: { need in
+          try await self.relations(
+            need, target, timeZone: request.statement.timeZone, scan: scan)
+        }, output: output)
     } catch {
       throw queryError(error)
     }
@@ -116,8 +119,7 @@ package final class QueryService: Sendable {
   }
 
   private func relations(
-    _ need: NeedMessage, _ target: QueryTarget,
-    scan: ScanRecord
+    _ need: NeedMessage, _ target: QueryTarget, timeZone: String, scan: ScanRecord
   ) async throws(QueryError) -> ResolvedRelations {
     var missingTables = need.tables
     do throws(CatalogError) {
@@ -134,11 +136,15 @@ package final class QueryService: Sendable {
       let missing = need.tables.filter { !found.contains($0.lowercased()) }
       missingTables = missing
       guard missing.isEmpty else { throw CatalogError.tableNotFound }
-      let files = manifests.flatMap(\.files)
+      var pruned: [TableManifest] = []
+      for manifest in manifests {
+        pruned.append(try await self.pruned(manifest, need.filters, timeZone: timeZone))
+      }
+      let files = pruned.flatMap(\.files)
       scan.statistics.withLock {
         $0 = ScanStatistics(files: files.count, bytes: files.reduce(0) { $0 + $1.byteCount })
       }
-      resolved.relations = manifests.map {
+      resolved.relations = pruned.map {
         RelationSQL(manifest: $0, localPath: store.localPath(of:)).relation
       }
       return resolved
@@ -150,6 +156,20 @@ package final class QueryService: Sendable {
       default: throw QueryError(error)
       }
     }
+  }
+
+  /// The manifest without the files in which the statement can find nothing.
+  private func pruned(
+    _ manifest: TableManifest, _ filters: [ScanFilter], timeZone: String
+  ) async throws(CatalogError) -> TableManifest {
+    let table = manifest.table
+    let pruning = FilePruning(table, filters: filters, timeZone: timeZone)
+    guard !pruning.isEmpty, manifest.files.count >= FilePruning.leastFiles else { return manifest }
+    let statistics = try await catalog.fileStatistics(
+      of: table.id, columns: pruning.columnIDs, at: manifest.snapshot)
+    return TableManifest(
+      table: table, snapshot: manifest.snapshot,
+      files: manifest.files.filter { pruning.keeps($0, statistics[$0.id] ?? []) })
   }
 
   func listing(

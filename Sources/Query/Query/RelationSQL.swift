@@ -81,10 +81,12 @@ package struct RelationSQL {
     let paths = files.map { SQLText.literal(localPath($0.path)) }.joined(separator: ", ")
     let filter = conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
     if isUniform && !group.isPartial {
-      return "SELECT \(castColumnList) FROM read_parquet([\(paths)])\(filter)"
+      return "SELECT \(castColumnList) FROM read_parquet([\(paths)], hive_partitioning = false)"
+        + filter
     }
     return "SELECT \(columnList) FROM read_parquet([\(paths)], "
-      + "schema = MAP {\(fields(withSnapshot: group.isPartial))})\(filter)"
+      + "schema = MAP {\(fields(withSnapshot: group.isPartial))}, hive_partitioning = false)"
+      + filter
   }
 
   /// Whether every file was written under the version that the snapshot has: they can then be read
@@ -147,6 +149,6 @@ package struct RelationSQL {
     let places = deletes.map { String($0.place) }.joined(separator: ", ")
     let paths = deletes.map { SQLText.literal(localPath($0.file.path)) }.joined(separator: ", ")
     return "SELECT (([\(places)]::BIGINT[])[file_index::BIGINT + 1] << 40) | pos AS position "
-      + "FROM read_parquet([\(paths)])\(filter)"
+      + "FROM read_parquet([\(paths)], hive_partitioning = false)\(filter)"
   }
 }

@@ -6,20 +6,25 @@ package struct NeedMessage: FrameMessage, Equatable {
   package let tables: [String]
   /// Whether the statement looks at the list of tables (`SHOW TABLES`, `information_schema`).
   package let wantsListing: Bool
+  /// Rows that do not fulfil these may be left out of their tables.
+  package let filters: [ScanFilter]
 
-  package init(tables: [String], wantsListing: Bool) {
+  package init(tables: [String], wantsListing: Bool, filters: [ScanFilter] = []) {
     self.tables = tables
     self.wantsListing = wantsListing
+    self.filters = filters
   }
 
   package func encode(into writer: inout MessageWriter) {
     writer.put(list: tables) { $0.put($1) }
     writer.put(wantsListing)
+    writer.put(list: filters) { $1.encode(into: &$0) }
   }
 
   package init(from reader: inout MessageReader) throws(FrameError) {
     tables = try reader.list { reader throws(FrameError) in try reader.string() }
     wantsListing = try reader.bool()
+    filters = try reader.list { reader throws(FrameError) in try ScanFilter(from: &reader) }
   }
 }
 

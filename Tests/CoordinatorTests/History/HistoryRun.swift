@@ -37,14 +37,14 @@ struct HistoryRun: Sendable {
   private var shown: [SnapshotID: [TableID: [String]]] = [:]
   private(set) var tally = Tally()
 
-  init(_ mesh: Mesh, seed: UInt64) async throws {
+  init(_ mesh: Mesh, seed: UInt64, layout: TableLayout = .unordered) async throws {
     self.mesh = mesh
     random = SeededGenerator(seed: seed)
     let columns = [
       ColumnDefinition(name: "id", type: .bigint), ColumnDefinition(name: "note", type: .varchar),
     ]
-    keyed = try await mesh.makeTable("keyed", of: "acme", columns, key: ["id"])
-    plain = try await mesh.makeTable("plain", of: "acme", columns)
+    keyed = try await mesh.makeTable("keyed", of: "acme", columns, key: ["id"], layout: layout)
+    plain = try await mesh.makeTable("plain", of: "acme", columns, layout: layout)
     var limits = Limits.Maintenance()
     limits.mergeFanIn = 3
     maintenance = mesh.maintenance(limits)

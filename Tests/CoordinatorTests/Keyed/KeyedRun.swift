@@ -46,13 +46,17 @@ struct KeyedRun: Sendable {
     return limits
   }()
 
-  init(_ mesh: Mesh, clock: TestClock, seed: UInt64) async throws {
+  init(
+    _ mesh: Mesh, clock: TestClock, seed: UInt64, layout: TableLayout = .unordered
+  ) async throws {
     self.mesh = mesh
     self.clock = clock
     random = SeededGenerator(seed: seed)
     keys = [8, 40, 400, 20_000][random.below(4)]
     world = try await KeyedWorld(
-      mesh, shape: .number, rule: random.chance(50) ? .upsert : .deadLetter, isEvolving: true)
+      mesh, shape: .number, rule: random.chance(50) ? .upsert : .deadLetter,
+      // What a layout is made of stays as it is.
+      isEvolving: layout == .unordered, layout: layout)
     maintenance = mesh.maintenance(Self.limits)
     intruder = mesh.maintenance(Self.limits)
   }

@@ -39,14 +39,15 @@ final class KeyedWorld: Sendable {
 
   /// - Parameter isEvolving: whether its columns are those of `KeyedSchemas`, which can change.
   init(
-    _ mesh: Mesh, shape: KeyedShape, rule: ExistingKeyRule, isEvolving: Bool = false
+    _ mesh: Mesh, shape: KeyedShape, rule: ExistingKeyRule, isEvolving: Bool = false,
+    layout: TableLayout = .unordered
   ) async throws {
     self.mesh = mesh
     self.shape = shape
     var schemas = isEvolving ? KeyedSchemas() : nil
     let table = try await mesh.makeTable(
       "keyed", of: "acme", try schemas?.definitions() ?? shape.columns,
-      key: isEvolving ? ["id"] : shape.key, onExistingKey: rule)
+      key: isEvolving ? ["id"] : shape.key, onExistingKey: rule, layout: layout)
     firstSnapshot = try await mesh.catalog.latestSnapshot(tenant: table.tenant).id
     schemas?.begin(at: firstSnapshot)
     state = Guarded(

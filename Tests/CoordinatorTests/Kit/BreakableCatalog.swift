@@ -192,6 +192,12 @@ extension BreakableCatalog: SnapshotCatalog {
     try await inner.manifests(tenant: tenant, names: names, at: snapshot)
   }
 
+  func fileStatistics(
+    of table: TableID, columns: [Int64], at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [Int64: [ColumnStatistics]] {
+    try await inner.fileStatistics(of: table, columns: columns, at: snapshot)
+  }
+
   func comments(
     tenant: TenantID, at snapshot: SnapshotID
   ) async throws(CatalogError) -> LakeComments {

@@ -11,7 +11,8 @@ import Testing
 extension Mesh {
   func makeTable(
     _ name: String = "events", of tenant: String = "acme", _ columns: [ColumnDefinition]? = nil,
-    key: [String] = [], onExistingKey: ExistingKeyRule = .upsert
+    key: [String] = [], onExistingKey: ExistingKeyRule = .upsert,
+    layout: TableLayout = .unordered
   ) async throws -> TableRecord {
     let record = try await catalog.ensureTenant(named: tenant, limit: 1_000)
     let schema = try TableSchema(
@@ -21,7 +22,7 @@ extension Mesh {
     return try await catalog.createTable(
       TableDefinition(
         name: name, schema: try schema.withPrimaryKey(key), primaryKey: key,
-        onExistingKey: onExistingKey), tenant: record.id)
+        onExistingKey: onExistingKey, layout: layout), tenant: record.id)
   }
 
   /// Publishes payloads past the edge, each as an event with a key of its own, as one segment.

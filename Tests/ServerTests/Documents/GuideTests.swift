@@ -5,7 +5,7 @@ import Testing
 @Suite struct GuideTests {
   /// Runs the examples of a page one after the other in one folder, with a server of the page's own
   /// in place of the one at port 8080. Shell examples share their variables.
-  @Test(arguments: ["docs/queries.md", "docs/bulk.md"])
+  @Test(arguments: ["docs/queries.md", "docs/bulk.md", "docs/partitioning.md"])
   func theExamplesOfAGuideDoWhatItSays(page: String) async throws {
     try await ServerProcess.with { server in try await Self.follow(page, server) }
   }

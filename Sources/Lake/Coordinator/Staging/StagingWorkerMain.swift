@@ -90,7 +90,7 @@ struct StagingWorker {
       let name = "\(reply.files.count).parquet"
       let written = try materializer.write(
         slice, shape: request.shape, to: request.folder + "/" + name)
-      if let file = written.file { reply.files.append(StagingReply.File(file, name: name)) }
+      for file in written.files { reply.files.append(StagingReply.File(file, name: name)) }
       reply.refused += written.failed.map {
         StagingReply.Refused(
           position: Int($0.event.token.rawValue), message: $0.message,

@@ -24,7 +24,7 @@ enum CommitValues {
       .int64s(files.map(\.table.rawValue)), .texts(files.map(\.name)),
       .int64s(files.map(\.recordCount)), .int64s(files.map(\.byteCount)),
       .int64s(files.map(\.footerByteCount)), .int64s(places),
-    ] + statistics(files.flatMap(\.statistics))
+    ] + statistics(files.flatMap(\.statistics)) + FilePartitionValues.files(files)
   }
 
   static func statistics(_ columns: [ColumnStatistics]) -> [PostgreSQLValue] {
@@ -109,7 +109,7 @@ enum CommitValues {
       .optionalInt64s(merge.inputs.map { $0.partialMaximum?.rawValue }), .text(output.name),
       .int64(output.recordCount), .int64(output.byteCount), .int64(output.footerByteCount),
       optional(merge.rowIDStart),
-    ] + statistics(output.statistics)
+    ] + statistics(output.statistics) + FilePartitionValues.output(output)
   }
 
   /// In the order of `SQLFunction.commitRewrite`, without the clocks.
@@ -128,7 +128,7 @@ enum CommitValues {
       optional(rewrite.rowIDStart), deletes.map { .text($0.name) } ?? .null,
       .int64(deletes?.deleteCount ?? 0), .int64(deletes?.byteCount ?? 0),
       optional(deletes?.footerByteCount),
-    ] + statistics(output?.statistics ?? [])
+    ] + statistics(output?.statistics ?? []) + FilePartitionValues.output(output)
   }
 
   private static func optional(_ value: Int64?) -> PostgreSQLValue {

@@ -8,7 +8,8 @@ enum FileRows {
   static let columns = """
     f.data_file_id, f.path::TEXT AS path, f.record_count, f.file_size_bytes, f.begin_snapshot,
       f.row_id_start, f.partial_max, d.path::TEXT AS delete_path, d.delete_count,
-      d.partial_max AS delete_partial_max, d.delete_file_id
+      d.partial_max AS delete_partial_max, d.delete_file_id, f.partition_id,
+      \(FilePartitionValues.text) AS partition_text
     """
 
   /// The same as arrays, of a subquery `s` that selects `columns` in order.
@@ -23,7 +24,9 @@ enum FileRows {
       coalesce(array_agg(s.delete_path), '{}') AS delete_paths,
       coalesce(array_agg(s.delete_count), '{}') AS delete_counts,
       coalesce(array_agg(s.delete_partial_max), '{}') AS delete_newest,
-      coalesce(array_agg(s.delete_file_id), '{}') AS delete_ids
+      coalesce(array_agg(s.delete_file_id), '{}') AS delete_ids,
+      coalesce(array_agg(s.partition_id), '{}') AS partitionings,
+      coalesce(array_agg(s.partition_text), '{}') AS partition_texts
     """
 
   /// The file of a row whose columns from `first` on are `columns`.
@@ -41,7 +44,9 @@ enum FileRows {
           id: rows.int64(row, first + 10), path: folder + path,
           deleteCount: rows.int64(row, first + 8),
           partialMaximum: rows.optionalInt64(row, first + 9).map(SnapshotID.init))
-      })
+      },
+      partition: FilePartitionValues.partition(
+        id: rows.optionalInt64(row, first + 11), text: rows.optionalText(row, first + 12)))
   }
 
   /// The files of a row whose columns from `first` on are `arrays`.
@@ -56,6 +61,8 @@ enum FileRows {
     let deleteCounts = rows.optionalInt64s(row, first + 8)
     let deleteNewest = rows.optionalInt64s(row, first + 9)
     let deleteIDs = rows.optionalInt64s(row, first + 10)
+    let partitionings = rows.optionalInt64s(row, first + 11)
+    let partitionTexts = rows.optionalTexts(row, first + 12)
     return ids.indices.map { index in
       DataFileRecord(
         id: ids[index], path: folder + paths[index], recordCount: counts[index],
@@ -65,7 +72,9 @@ enum FileRows {
           DeleteFileRecord(
             id: deleteIDs[index] ?? 0, path: folder + path, deleteCount: deleteCounts[index] ?? 0,
             partialMaximum: deleteNewest[index].map(SnapshotID.init))
-        })
+        },
+        partition: FilePartitionValues.partition(
+          id: partitionings[index], text: partitionTexts[index]))
     }
   }
 }

@@ -21,10 +21,10 @@ extension PostgreSQLCatalog {
     let files = (0..<rows.count).map { row in
       let read = FileRows.record(rows, row, from: 0, folder: record.folder)
       let steps = read.deletes.flatMap { deletes in
-        rows.optionalInt64(row, 12).map { DeleteStep(deletes: deletes, begin: SnapshotID($0)) }
+        rows.optionalInt64(row, 14).map { DeleteStep(deletes: deletes, begin: SnapshotID($0)) }
       }
       return ChangedFile(
-        file: read, end: rows.optionalInt64(row, 11).map(SnapshotID.init),
+        file: read, end: rows.optionalInt64(row, 13).map(SnapshotID.init),
         steps: steps.map { [$0] } ?? [])
     }
     return ChangedFile.gathered(files, after: base)

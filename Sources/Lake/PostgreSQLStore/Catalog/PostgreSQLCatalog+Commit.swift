@@ -69,6 +69,7 @@ extension PostgreSQLCatalog {
   }
 
   package func commit(_ merge: MergeCommit) async throws(CommitError) -> CommitReceipt {
+    if let contradiction = merge.contradiction { throw .inconsistent(reason: contradiction) }
     guard merge.output.table == merge.table, !merge.inputs.isEmpty,
       Set(merge.inputs.map(\.id)).count == merge.inputs.count
     else { throw .inconsistent(reason: "an input twice or none, or another table's output") }

@@ -16,13 +16,24 @@ extension PostgreSQLCatalog {
     }
   }
 
-  /// Files, deletes and statistics in one statement: the live set of one moment.
-  private static let lookupSelection = """
-    SELECT n.schema_id, known.column_ids, known.sizes, known.value_counts, known.null_counts,
-      known.minima, known.maxima, known.nan_flags, \(FileRows.columns)
-    FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
-    JOIN ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL
-    LEFT JOIN ducklake_delete_file d ON d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL
+  package func fileStatistics(
+    of table: TableID, columns: [Int64], at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [Int64: [ColumnStatistics]] {
+    let rows = try await call(
+      """
+      SELECT f.data_file_id, known.* FROM ducklake_data_file f \(Self.knownColumns)
+      WHERE f.table_id = $1 AND f.begin_snapshot <= $3
+        AND (f.end_snapshot IS NULL OR f.end_snapshot > $3)
+      """, [.int64(table.rawValue), .int64s(columns), .int64(snapshot.rawValue)])
+    var statistics: [Int64: [ColumnStatistics]] = [:]
+    for row in 0..<rows.count {
+      statistics[rows.int64(row, 0)] = Self.statistics(rows, row, from: 1)
+    }
+    return statistics
+  }
+
+  /// What is known of the columns $2 of the file `f`.
+  private static let knownColumns = """
     CROSS JOIN LATERAL (
       SELECT coalesce(array_agg(s.column_id), '{}') AS column_ids,
         coalesce(array_agg(coalesce(s.column_size_bytes, 0)), '{}') AS sizes,
@@ -35,6 +46,16 @@ extension PostgreSQLCatalog {
         SELECT * FROM ducklake_file_column_stats k
         WHERE k.data_file_id = f.data_file_id AND k.column_id = ANY ($2)
         ORDER BY k.column_id) s) known
+    """
+
+  /// Files, deletes and statistics in one statement: the live set of one moment.
+  private static let lookupSelection = """
+    SELECT n.schema_id, known.column_ids, known.sizes, known.value_counts, known.null_counts,
+      known.minima, known.maxima, known.nan_flags, \(FileRows.columns)
+    FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
+    JOIN ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL
+    LEFT JOIN ducklake_delete_file d ON d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL
+    \(knownColumns)
     WHERE t.table_id = $1 ORDER BY f.data_file_id
     """
 

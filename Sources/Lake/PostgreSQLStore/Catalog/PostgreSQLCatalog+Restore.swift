@@ -299,6 +299,14 @@ extension RestoreTransaction {
         default_value, nulls_allowed, parent_column, default_value_type, default_value_dialect
       FROM ducklake_column WHERE table_id = $1 AND end_snapshot = $2
       """, values)
+    for (name, key) in [("partition_info", "partition_id"), ("sort_info", "sort_id")] {
+      _ = try session.query(
+        """
+        INSERT INTO ducklake_\(name)(\(key), table_id, begin_snapshot)
+        SELECT \(key), table_id, $3 FROM ducklake_\(name)
+        WHERE table_id = $1 AND end_snapshot = $2
+        """, values)
+    }
     _ = try session.query(
       """
       INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id)
@@ -320,9 +328,10 @@ extension RestoreTransaction {
       let made = try session.query(
         """
         INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
-          path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start)
+          path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start,
+          partition_id)
         SELECT $2, table_id, $3, $4, TRUE, file_format, record_count, file_size_bytes, footer_size,
-          row_id_start
+          row_id_start, partition_id
         FROM ducklake_data_file WHERE data_file_id = $1 AND table_id = $5 RETURNING data_file_id
         """,
         [
@@ -340,6 +349,13 @@ extension RestoreTransaction {
           max_value, contains_nan, extra_stats
         FROM ducklake_file_column_stats WHERE data_file_id = $1
         """, [.int64(source.id), .int64(id)])
+      _ = try session.query(
+        """
+        INSERT INTO ducklake_file_partition_value(data_file_id, table_id, partition_key_index,
+          partition_value)
+        SELECT $2, table_id, partition_key_index, partition_value
+        FROM ducklake_file_partition_value WHERE data_file_id = $1
+        """, [.int64(source.id), .int64(id)])
     }
   }
 
@@ -347,12 +363,23 @@ extension RestoreTransaction {
     _ = try session.query(
       """
       INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
-        path_is_relative, file_format, record_count, file_size_bytes, footer_size)
-      VALUES ($1, $2, $3, $4, TRUE, 'parquet', $5, $6, $7)
+        path_is_relative, file_format, record_count, file_size_bytes, footer_size, partition_id)
+      VALUES ($1, $2, $3, $4, TRUE, 'parquet', $5, $6, $7, $8)
       """,
       [
         .int64(id), .int64(file.table.rawValue), opening.snapshot, .text(file.name),
         .int64(file.recordCount), .int64(file.byteCount), .int64(file.footerByteCount),
+        file.partition.map { .int64($0.partitioning) } ?? .null,
+      ])
+    _ = try session.query(
+      """
+      INSERT INTO ducklake_file_partition_value(data_file_id, table_id, partition_key_index,
+        partition_value)
+      SELECT $1, $2, made.place - 1, made.value
+      FROM unnest($3) WITH ORDINALITY AS made(value, place)
+      """,
+      [
+        .int64(id), .int64(file.table.rawValue), .optionalTexts(file.partition?.values ?? []),
       ])
     _ = try session.query(
       """

@@ -10,11 +10,7 @@ extension PostgreSQLCatalog {
     let definitions = columns.map(\.definition)
     let added = columns.indices.filter { columns[$0].id == nil }
     let inner = InnerColumnValues(added.map { ($0 + 1, definitions[$0].type) })
-    let rows = try await call(
-      """
-      SELECT \(SQLFunction.alterTable.name)(
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-      """,
+    let values: [PostgreSQLValue] =
       [
         .int64(alteration.table.rawValue), .int64(alteration.base),
         .text(alteration.compatibilityMode.rawValue),
@@ -25,7 +21,10 @@ extension PostgreSQLCatalog {
         .texts(definitions.map { Self.text($0.defaultValue) }),
         .texts(columns.map { Self.text($0.initialDefault) }),
         .bools(definitions.map(\.isNullable)), .texts(definitions.map { $0.comment ?? "" }),
-      ] + inner.values + [database.wallOverride])
+      ] + inner.values + LayoutValues.order(try await renamedOrder(alteration))
+      + [database.wallOverride]
+    let rows = try await call(
+      "SELECT \(SQLFunction.alterTable.name)(\(CommitValues.places(values.count)))", values)
     switch rows.text(0, 0) {
     case "altered": break
     case "changed": throw .tableChanged
@@ -40,6 +39,18 @@ extension PostgreSQLCatalog {
       ).first
     else { throw .damaged(reason: "an altered table has no versions") }
     return altered.table.with(alteration.compatibilityMode)
+  }
+
+  /// The table's order where the alteration renames a column of it; none where it stays.
+  private func renamedOrder(
+    _ alteration: TableAlteration
+  ) async throws(CatalogError) -> [SortField] {
+    guard alteration.columns != nil,
+      let table = try await tables(ids: [alteration.table]).first
+    else { return [] }
+    // If the table is of another version by now, the alteration is refused.
+    let order = alteration.sortOrder(of: table)
+    return order == table.definition.layout.sortOrder ? [] : order
   }
 
   private static func text(_ value: ColumnDefault?) -> String {

@@ -49,13 +49,10 @@ extension PostgreSQLCatalog {
     let keyColumns = definition.primaryKey.compactMap { name in
       columns.firstIndex { $0.name == name }.map { ids[$0] }
     }
+    let columnIDs = Dictionary(zip(columns.map(\.name), ids)) { first, _ in first }
     let inner = InnerColumnValues(columns.enumerated().map { ($0.offset + 1, $0.element.type) })
-    let rows = try await call(
-      """
-      SELECT outcome, made_table, made_schema, made_at, made_snapshot
-      FROM \(SQLFunction.makeTable.name)(
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-      """,
+    let layout = try LayoutValues.values(definition.layout, columnIDs: columnIDs)
+    let values: [PostgreSQLValue] =
       [
         .int64(tenant.rawValue), .text(definition.name),
         .text(definition.compatibilityMode.rawValue),
@@ -66,8 +63,13 @@ extension PostgreSQLCatalog {
           columns.map { $0.defaultValue?.catalogText ?? ColumnDefault.absentCatalogText }),
         .bools(columns.map(\.isNullable)), .texts(columns.map { $0.comment ?? "" }),
       ] + inner.values + [
-        .int64s(keyColumns), .text(definition.onExistingKey.rawValue), database.wallOverride,
-      ])
+        .int64s(keyColumns), .text(definition.onExistingKey.rawValue),
+      ] + layout + [database.wallOverride]
+    let rows = try await call(
+      """
+      SELECT outcome, made_table, made_schema, made_at, made_snapshot
+      FROM \(SQLFunction.makeTable.name)(\(CommitValues.places(values.count)))
+      """, values)
     switch rows.text(0, 0) {
     case "made": break
     case "exists": throw .tableExists
@@ -79,7 +81,8 @@ extension PostgreSQLCatalog {
       columnIDs: ids,
       initialDefaults: columns.map { _ in nil }, versionBegin: SnapshotID(rows.int64(0, 4)),
       folder: Folders.table(schema: rows.int64(0, 2), table: rows.int64(0, 1)),
-      createdAt: Timestamp(microseconds: rows.int64(0, 3)), isDropped: false)
+      createdAt: Timestamp(microseconds: rows.int64(0, 3)), isDropped: false,
+      partitioningID: definition.layout.isPartitioned ? rows.int64(0, 1) + 1 : nil)
   }
 
   package func dropTable(

@@ -19,6 +19,7 @@ extension SQLFunction {
       footer_sizes BIGINT[],
       statistic_files BIGINT[], statistic_columns BIGINT[], column_sizes BIGINT[],
       value_counts BIGINT[], null_counts BIGINT[], minima TEXT[], maxima TEXT[], nan_flags BIGINT[],
+      \(FilePartitionValues.fileParameters),
       ledger_tenants BIGINT[], ledger_tables BIGINT[], inserted_counts BIGINT[],
       superseded_counts BIGINT[], no_operation_counts BIGINT[], dead_letter_counts BIGINT[],
       letter_tenants BIGINT[], letter_tables BIGINT[], letter_tokens BIGINT[],
@@ -113,6 +114,7 @@ extension SQLFunction {
     IF cardinality(file_names) > 0 THEN
       WITH file AS (
         SELECT made.*, opening.first_file_id + made.ordinal - 1 AS data_file_id,
+          file_partitionings[made.ordinal] AS partitioning,
           sum(made.row_count) OVER (PARTITION BY made.table_id ORDER BY made.ordinal DESC)
             AS rows_from_here
         FROM unnest(file_tables, file_names, file_rows, file_sizes, footer_sizes)
@@ -128,10 +130,11 @@ extension SQLFunction {
           file_size_bytes = old.file_size_bytes + excluded.file_size_bytes
         RETURNING old.table_id, old.next_row_id)
       INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
-        path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start)
+        path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start,
+        partition_id)
       SELECT file.data_file_id, file.table_id, opening.opened, file.name, TRUE, 'parquet',
         file.row_count, file.byte_count, file.footer_bytes,
-        total.next_row_id - file.rows_from_here
+        total.next_row_id - file.rows_from_here, file.partitioning
       FROM file JOIN total ON total.table_id = file.table_id;
 
       INSERT INTO ducklake_file_column_stats(data_file_id, table_id, column_id,
@@ -142,6 +145,12 @@ extension SQLFunction {
       FROM unnest(statistic_files, statistic_columns, column_sizes, value_counts, null_counts,
           minima, maxima, nan_flags)
         AS made(file, column_id, byte_count, value_count, null_count, minimum, maximum, nan);
+
+      INSERT INTO ducklake_file_partition_value(data_file_id, table_id, partition_key_index,
+        partition_value)
+      SELECT opening.first_file_id + made.file - 1, file_tables[made.file], made.place, made.value
+      FROM unnest(partition_files, partition_keys, partition_values)
+        AS made(file, place, value);
     END IF;
     """
 

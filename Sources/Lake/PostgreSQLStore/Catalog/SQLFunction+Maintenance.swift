@@ -108,6 +108,9 @@ extension SQLFunction {
       , statistic AS (
         DELETE FROM ducklake_file_column_stats WHERE data_file_id IN (
           SELECT file_id FROM unreachable))
+      , part AS (
+        DELETE FROM ducklake_file_partition_value WHERE data_file_id IN (
+          SELECT file_id FROM unreachable))
       """ : ""
     return """
       WITH unreachable AS MATERIALIZED (

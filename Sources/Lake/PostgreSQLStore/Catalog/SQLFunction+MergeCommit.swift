@@ -69,6 +69,7 @@ extension SQLFunction {
       first_row_id BIGINT,
       statistic_columns BIGINT[], column_sizes BIGINT[], value_counts BIGINT[],
       null_counts BIGINT[], minima TEXT[], maxima TEXT[], nan_flags BIGINT[],
+      \(FilePartitionValues.outputParameters),
       wall_overriding BIGINT, lease_overriding BIGINT,
       OUT outcome TEXT, OUT committed BIGINT, OUT committed_time BIGINT)
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
@@ -143,11 +144,13 @@ extension SQLFunction {
       path_is_relative, \(timestamp.name)(instant)
     FROM gone;
     DELETE FROM ducklake_file_column_stats WHERE data_file_id = ANY (inputs);
+    DELETE FROM ducklake_file_partition_value WHERE data_file_id = ANY (inputs);
     INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
       path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start,
-      partial_max)
+      partial_max, partition_id)
     VALUES (opening.first_file_id, merged_table, input.oldest, output_name, TRUE, 'parquet',
-      output_rows, output_size, output_footer_size, first_row_id, input.newest);
+      output_rows, output_size, output_footer_size, first_row_id, input.newest,
+      output_partitioning);
     \(insertOutputStatistics)
     """
 
@@ -160,5 +163,6 @@ extension SQLFunction {
     FROM unnest(statistic_columns, column_sizes, value_counts, null_counts, minima, maxima,
         nan_flags)
       AS made(column_id, byte_count, value_count, null_count, minimum, maximum, nan);
+    \(FilePartitionValues.insertion(table: "merged_table"))
     """
 }

@@ -16,6 +16,7 @@ extension SQLFunction {
       deletes_name TEXT, deletes_count BIGINT, deletes_size BIGINT, deletes_footer_size BIGINT,
       statistic_columns BIGINT[], column_sizes BIGINT[], value_counts BIGINT[],
       null_counts BIGINT[], minima TEXT[], maxima TEXT[], nan_flags BIGINT[],
+      \(FilePartitionValues.outputParameters),
       wall_overriding BIGINT, lease_overriding BIGINT,
       OUT outcome TEXT, OUT committed BIGINT, OUT committed_time BIGINT)
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
@@ -86,9 +87,11 @@ extension SQLFunction {
   private static let insertOutput = """
     IF output_name IS NOT NULL THEN
       INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
-        path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start)
+        path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start,
+        partition_id)
       VALUES (opening.first_file_id, merged_table, opening.opened, output_name, TRUE, 'parquet',
-        output_rows, output_size, output_footer_size, first_row_id);
+        output_rows, output_size, output_footer_size, first_row_id,
+        output_partitioning);
       \(insertOutputStatistics)
     END IF;
     IF deletes_name IS NOT NULL THEN

@@ -9,7 +9,8 @@ extension SQLFunction {
     (altered_table BIGINT, base BIGINT, mode TEXT, time_column TEXT, column_ids BIGINT[],
       column_widths BIGINT[],
       column_names TEXT[], column_types TEXT[], column_defaults TEXT[], initial_defaults TEXT[],
-      nullable BOOLEAN[], comments TEXT[], \(InnerColumnValues.parameters), overriding BIGINT,
+      nullable BOOLEAN[], comments TEXT[], \(InnerColumnValues.parameters),
+      \(LayoutValues.orderParameters), overriding BIGINT,
       OUT outcome TEXT)
     LANGUAGE plpgsql VOLATILE \(CommitSQL.plans) AS $$
     DECLARE
@@ -30,7 +31,8 @@ extension SQLFunction {
         PERFORM \(signalTablesChanged.name)(ARRAY[tenant]);
         RETURN;
       END IF;
-      opening := \(openSnapshot.name)(1, 0, 0, overriding);
+      opening := \(openSnapshot.name)(
+        1, \(LayoutValues.orderIDCount), 0, overriding);
       IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
       SELECT next_column_id INTO next_id FROM duckmesh_table WHERE table_id = altered_table;
       SELECT array_agg(CASE WHEN made.id = 0 THEN next_id + made.taken - made.width ELSE made.id END
@@ -44,6 +46,7 @@ extension SQLFunction {
         FROM unnest(column_ids, column_widths) WITH ORDINALITY AS given(id, width, ordinal)) AS made;
       \(writeColumns)
       \(writeComments)
+      \(writeOrder)
       INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, table_id)
       VALUES (opening.opened, opening.opened_schema_version, altered_table);
       UPDATE duckmesh_table SET schema_version = base + 1, next_column_id = next_id,
@@ -97,6 +100,15 @@ extension SQLFunction {
       AND shown.parent_column IS NOT NULL
       AND shown.column_id NOT IN (SELECT id FROM staying);
     \(InnerColumnValues.insertion(table: "altered_table"))
+    """
+
+  /// DuckLake's order names columns: where their names change, it has another one from then on.
+  private static let writeOrder = """
+    IF cardinality(sort_expressions) > 0 THEN
+      UPDATE ducklake_sort_info SET end_snapshot = opening.opened
+      WHERE table_id = altered_table AND end_snapshot IS NULL;
+    END IF;
+    \(LayoutValues.orderInsertion(table: "altered_table", id: "opening.first_catalog_id"))
     """
 
   private static let writeComments = """

@@ -57,7 +57,8 @@ extension SQLFunction {
       free_column_id BIGINT, column_names TEXT[],
       column_types TEXT[], column_defaults TEXT[], nullable BOOLEAN[], comments TEXT[],
       \(InnerColumnValues.parameters),
-      key_columns BIGINT[], existing_key_rule TEXT, overriding BIGINT,
+      key_columns BIGINT[], existing_key_rule TEXT, \(LayoutValues.parameters),
+      overriding BIGINT,
       OUT outcome TEXT, OUT made_table BIGINT, OUT made_schema BIGINT, OUT made_at BIGINT,
       OUT made_snapshot BIGINT)
     LANGUAGE plpgsql VOLATILE AS $$
@@ -69,7 +70,7 @@ extension SQLFunction {
       SELECT schema_id, tenant_name INTO made_schema, schema_name
       FROM duckmesh_tenant WHERE tenant_id = tenant;
       IF NOT FOUND THEN outcome := 'unknown'; RETURN; END IF;
-      opening := \(openSnapshot.name)(1, 1, 0, overriding);
+      opening := \(openSnapshot.name)(1, 1 + \(LayoutValues.idCount), 0, overriding);
       IF opening.opened IS NULL THEN outcome := 'contended'; RETURN; END IF;
       IF EXISTS (
         SELECT FROM duckmesh_table
@@ -102,9 +103,12 @@ extension SQLFunction {
       VALUES (opening.opened, opening.opened_schema_version, made_table);
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
         schema_version, next_column_id, compatibility_mode, event_time_column,
-        primary_key, on_existing_key)
+        primary_key, on_existing_key, partitioning_id, partitioning, sort_order)
       VALUES (made_table, tenant, name, made_at, opening.opened, 1,
-        free_column_id, mode, time_column, key_columns, existing_key_rule);
+        free_column_id, mode, time_column, key_columns, existing_key_rule,
+        CASE WHEN cardinality(partition_columns) > 0 THEN made_table + 1 END,
+        stored_partitioning, stored_order);
+      \(LayoutValues.insertion)
       INSERT INTO ducklake_column_tag(table_id, column_id, begin_snapshot, key, value)
       SELECT made_table, made.id, opening.opened, 'comment', made.comment
       FROM unnest(column_ids, comments) AS made(id, comment) WHERE made.comment <> '';
@@ -142,6 +146,10 @@ extension SQLFunction {
       UPDATE ducklake_data_file SET end_snapshot = opening.opened
       WHERE table_id = ended_table AND end_snapshot IS NULL;
       UPDATE ducklake_delete_file SET end_snapshot = opening.opened
+      WHERE table_id = ended_table AND end_snapshot IS NULL;
+      UPDATE ducklake_partition_info SET end_snapshot = opening.opened
+      WHERE table_id = ended_table AND end_snapshot IS NULL;
+      UPDATE ducklake_sort_info SET end_snapshot = opening.opened
       WHERE table_id = ended_table AND end_snapshot IS NULL;
       UPDATE duckmesh_table SET dropped_snapshot = opening.opened WHERE table_id = ended_table;
       \(carryWatermark)

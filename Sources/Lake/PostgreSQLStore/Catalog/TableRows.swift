@@ -13,9 +13,10 @@ enum TableRows {
       v.begin_snapshot, c.initial_defaults, c.comments,
       coalesce(v.compatibility_mode, t.compatibility_mode), coalesce(v.created_at, t.created_at),
       t.primary_key, t.on_existing_key,
-      c.inner_ids, c.inner_parents, c.inner_orders, c.inner_names, c.inner_types
+      c.inner_ids, c.inner_parents, c.inner_orders, c.inner_names, c.inner_types,
+      t.partitioning_id, t.partitioning, t.sort_order
     """
-  static let columnCount = 26
+  static let columnCount = 29
 
   /// Tables with the columns that they have at `moment`, in one statement.
   ///
@@ -99,22 +100,26 @@ enum TableRows {
       throw .damaged(reason: "the columns of table \(table) make no schema")
     }
     let (ids, columns) = (rows.int64s(row, 9), schema.columns)
+    let names = Dictionary(zip(ids, columns.map(\.name))) { first, _ in first }
+    let stored = StoredLayout(partitioning: rows.text(row, 27), sortOrder: rows.text(row, 28))
+    guard let layout = stored.layout(columnNames: names) else {
+      throw .damaged(reason: "the layout of table \(table) is none of its columns")
+    }
     return TableRecord(
       id: TableID(table), tenant: TenantID(rows.int64(row, 1)),
       definition: TableDefinition(
         name: rows.text(row, 2), schema: schema,
         compatibilityMode: CompatibilityMode(rawValue: rows.text(row, 5)) ?? .backward,
         eventTimeColumn: rows.optionalText(row, 6),
-        primaryKey: rows.int64s(row, 19).compactMap { id in
-          ids.firstIndex(of: id).map { columns[$0].name }
-        },
-        onExistingKey: ExistingKeyRule(rawValue: rows.text(row, 20)) ?? .upsert),
+        primaryKey: rows.int64s(row, 19).compactMap { names[$0] },
+        onExistingKey: ExistingKeyRule(rawValue: rows.text(row, 20)) ?? .upsert, layout: layout),
       schemaVersion: rows.int64(row, 4), columnIDs: ids,
       innerColumnIDs: shown.map(\.innerIDs),
       initialDefaults: rows.texts(row, 15).map { ColumnDefault(stored: $0) },
       versionBegin: SnapshotID(rows.int64(row, 14)),
       folder: Folders.table(schema: rows.int64(row, 8), table: table),
-      createdAt: Timestamp(microseconds: rows.int64(row, 3)), isDropped: !rows.isNull(row, 7))
+      createdAt: Timestamp(microseconds: rows.int64(row, 3)), isDropped: !rows.isNull(row, 7),
+      partitioningID: rows.optionalInt64(row, 26))
   }
 
   /// The version that a row of `versions` tells of.

@@ -11,7 +11,7 @@ import PostgreSQL
 /// number over their text, and each program installs its own beside the others.
 package struct PostgreSQLMigrator: Sendable {
   static let all: [Migration] = [
-    .initial, .keyedTables, .schemaVersions, .history, .deadLetterReplay, .batches,
+    .initial, .keyedTables, .schemaVersions, .history, .deadLetterReplay, .batches, .tableLayouts,
     .eventReplays,
   ]
 

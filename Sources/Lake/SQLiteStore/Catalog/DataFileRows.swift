@@ -24,12 +24,15 @@ enum DataFileRows {
       """
       INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
         path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start,
-        partial_max) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?, ?)
+        partial_max, partition_id) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?, ?, ?)
       """
     ).bind(id, at: 1).bind(file.table.rawValue, at: 2).bind(begin.rawValue, at: 3)
       .bind(file.name, at: 4).bind(file.recordCount, at: 5).bind(file.byteCount, at: 6)
       .bind(file.footerByteCount, at: 7).bind(rowIDStart, at: 8)
-      .bind(partialMaximum?.rawValue, at: 9).run()
+      .bind(partialMaximum?.rawValue, at: 9).bind(file.partition?.partitioning, at: 10).run()
+    if let partition = file.partition {
+      try FilePartitionRows.insert(partition, of: id, table: file.table.rawValue, connection)
+    }
   }
 
   static func insertStatistics(
@@ -79,5 +82,8 @@ enum DataFileRows {
       .bind(id, at: 1).run()
     try connection.statement("DELETE FROM ducklake_file_column_stats WHERE data_file_id = ?")
       .bind(id, at: 1).run()
+    try connection.statement(
+      "DELETE FROM ducklake_file_partition_value WHERE data_file_id = ?"
+    ).bind(id, at: 1).run()
   }
 }

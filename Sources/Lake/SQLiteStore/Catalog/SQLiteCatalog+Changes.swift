@@ -27,11 +27,11 @@ extension SQLiteCatalog {
       while try row.step() {
         let read = Self.file(row, folder: folder)
         let steps = read.deletes.flatMap { deletes in
-          row.optionalInt64(12).map { DeleteStep(deletes: deletes, begin: SnapshotID($0)) }
+          row.optionalInt64(14).map { DeleteStep(deletes: deletes, begin: SnapshotID($0)) }
         }
         files.append(
           ChangedFile(
-            file: read, end: row.optionalInt64(11).map(SnapshotID.init),
+            file: read, end: row.optionalInt64(13).map(SnapshotID.init),
             steps: steps.map { [$0] } ?? []))
       }
       return ChangedFile.gathered(files, after: base)

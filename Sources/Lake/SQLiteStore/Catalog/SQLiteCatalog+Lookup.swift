@@ -8,7 +8,7 @@ extension SQLiteCatalog {
   ) async throws(CatalogError) -> [LookupFile] {
     try await read { (connection) throws(SQLiteError) in
       guard let folder = try Self.folder(of: table, connection) else { return [] }
-      let statistics = try Self.liveStatistics(of: table, columns: columns, connection)
+      let statistics = try Self.statistics(of: table, columns: columns, at: nil, connection)
       let row = try connection.prepare(
         Self.fileSelection + """
            LEFT JOIN ducklake_delete_file d
@@ -25,20 +25,35 @@ extension SQLiteCatalog {
     }
   }
 
-  private static func liveStatistics(
-    of table: TableID, columns: [Int64], _ connection: SQLiteConnection
+  package func fileStatistics(
+    of table: TableID, columns: [Int64], at snapshot: SnapshotID
+  ) async throws(CatalogError) -> [Int64: [ColumnStatistics]] {
+    try await read { (connection) throws(SQLiteError) in
+      try Self.statistics(of: table, columns: columns, at: snapshot, connection)
+    }
+  }
+
+  /// - Parameter snapshot: nil for the live files.
+  private static func statistics(
+    of table: TableID, columns: [Int64], at snapshot: SnapshotID?,
+    _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [Int64: [ColumnStatistics]] {
+    let isShown =
+      snapshot == nil
+      ? "f.end_snapshot IS NULL"
+      : "f.begin_snapshot <= ?2 AND (f.end_snapshot IS NULL OR f.end_snapshot > ?2)"
     // Numbers only: a list of them is safe to write into the text.
     let row = try connection.prepare(
       """
       SELECT s.data_file_id, s.column_id, s.column_size_bytes, s.value_count, s.null_count,
         s.min_value, s.max_value, s.contains_nan
       FROM ducklake_data_file f JOIN ducklake_file_column_stats s USING (data_file_id)
-      WHERE f.table_id = ?1 AND f.end_snapshot IS NULL
+      WHERE f.table_id = ?1 AND \(isShown)
         AND s.column_id IN (\(columns.map(String.init).joined(separator: ",")))
       ORDER BY s.data_file_id, s.column_id
       """
     ).bind(table.rawValue, at: 1)
+    if let snapshot { try row.bind(snapshot.rawValue, at: 2) }
     var statistics: [Int64: [ColumnStatistics]] = [:]
     while try row.step() {
       statistics[row.int64(0), default: []].append(

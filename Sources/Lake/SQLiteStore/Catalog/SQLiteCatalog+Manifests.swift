@@ -49,7 +49,8 @@ extension SQLiteCatalog {
 
   static let fileColumns = """
     f.data_file_id, f.path, f.record_count, f.file_size_bytes, f.begin_snapshot,
-      f.row_id_start, f.partial_max, d.path, d.delete_count, d.partial_max, d.delete_file_id
+      f.row_id_start, f.partial_max, d.path, d.delete_count, d.partial_max, d.delete_file_id,
+      f.partition_id, \(FilePartitionRows.text)
     """
   static let fileSelection = "SELECT \(fileColumns) FROM ducklake_data_file f"
 
@@ -63,7 +64,9 @@ extension SQLiteCatalog {
         DeleteFileRecord(
           id: row.int64(10), path: folder + path, deleteCount: row.int64(8),
           partialMaximum: row.optionalInt64(9).map(SnapshotID.init))
-      })
+      },
+      partition: FilePartitionRows.partition(
+        id: row.optionalInt64(11), text: row.optionalText(12)))
   }
 
   /// A data file's delete files follow one another, so the newest is the only one that can stand

@@ -23,6 +23,7 @@ private struct MergeTransaction {
   let connection: SQLiteConnection
 
   func run() throws(CommitError) -> CommitReceipt {
+    if let contradiction = merge.contradiction { throw .inconsistent(reason: contradiction) }
     guard merge.output.table == merge.table,
       Set(merge.inputs.map(\.id)).count == merge.inputs.count
     else { throw .inconsistent(reason: "an input twice, or an output of another table") }

@@ -165,9 +165,10 @@ private struct RestoreTransaction {
       try connection.statement(
         """
         INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path,
-          path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start)
+          path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start,
+          partition_id)
         SELECT ?2, table_id, ?3, ?4, 1, file_format, record_count, file_size_bytes, footer_size,
-          row_id_start
+          row_id_start, partition_id
         FROM ducklake_data_file WHERE data_file_id = ?1 AND table_id = ?5
         """
       ).bind(source.id, at: 1).bind(id, at: 2).bind(head.snapshot.rawValue, at: 3)
@@ -183,6 +184,7 @@ private struct RestoreTransaction {
         FROM ducklake_file_column_stats WHERE data_file_id = ?1
         """
       ).bind(source.id, at: 1).bind(id, at: 2).run()
+      try FilePartitionRows.copy(from: source.id, to: id, connection)
     }
   }
 
@@ -216,6 +218,7 @@ private struct RestoreTransaction {
       FROM ducklake_column WHERE table_id = ?1 AND end_snapshot = ?2
       """
     ).bind(id, at: 1).bind(dropped, at: 2).bind(head.snapshot.rawValue, at: 3).run()
+    try LayoutRows.revive(id, droppedAt: dropped, at: head.snapshot.rawValue, connection)
     try connection.statement("INSERT INTO ducklake_schema_versions VALUES (?, ?, ?)")
       .bind(head.snapshot.rawValue, at: 1).bind(head.schemaVersion, at: 2).bind(id, at: 3).run()
     try connection.statement("UPDATE duckmesh_table SET dropped_snapshot = NULL WHERE table_id = ?")

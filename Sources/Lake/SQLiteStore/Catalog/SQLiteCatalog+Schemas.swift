@@ -85,6 +85,9 @@ extension SQLiteCatalog {
     let id = table.id.rawValue
     let snapshot = head.snapshot.rawValue
     let nextColumnID = try writeColumns(columns, of: table, at: snapshot, connection)
+    let sortOrder = table.definition.layout.sortOrder
+    try LayoutRows.rename(
+      sortOrder, to: alteration.sortOrder(of: table), of: id, head: &head, connection)
     try connection.statement("INSERT INTO ducklake_schema_versions VALUES (?, ?, ?)")
       .bind(snapshot, at: 1).bind(head.schemaVersion, at: 2).bind(id, at: 3).run()
     try connection.statement(

@@ -106,12 +106,30 @@ extension SQLiteCatalog {
     head.advance(now: now)
     head.schemaVersion += 1
     let table = head.takeCatalogID()
-    let snapshot = head.snapshot.rawValue
     let record = TableRecord(
       id: TableID(table), tenant: tenant, definition: definition, schemaVersion: 1,
       columnIDs: definition.firstColumnIDs,
       initialDefaults: definition.schema.columns.map { _ in nil }, versionBegin: head.snapshot,
-      folder: Folders.table(schema: schema.id, table: table), createdAt: now, isDropped: false)
+      folder: Folders.table(schema: schema.id, table: table), createdAt: now, isDropped: false,
+      partitioningID: definition.layout.isPartitioned ? head.takeCatalogID() : nil)
+    try insertTable(record, in: schema, head: &head, connection)
+    try carryWatermark(of: tenant, to: head, connection)
+    try head.write(
+      changes: [
+        "created_table:\(SQLText.identifier(schema.name)).\(SQLText.identifier(definition.name))"
+      ], author: "duckmesh", extra: nil, connection)
+    return record
+  }
+
+  private static func insertTable(
+    _ record: TableRecord, in schema: (id: Int64, name: String), head: inout LakeHead,
+    _ connection: SQLiteConnection
+  ) throws(SQLiteError) {
+    let (table, definition) = (record.id.rawValue, record.definition)
+    let (snapshot, now) = (head.snapshot.rawValue, record.createdAt)
+    guard let layout = StoredLayout(definition.layout, columnIDs: record.columnIDsByName) else {
+      throw .corrupt(message: "a layout of columns that the table has not")
+    }
     try connection.statement("INSERT INTO ducklake_table VALUES (?, ?, ?, NULL, ?, ?, ?, 1)")
       .bind(table, at: 1).bind(UUIDText.random(), at: 2).bind(snapshot, at: 3)
       .bind(schema.id, at: 4).bind(definition.name, at: 5).bind("table-\(table)/", at: 6).run()
@@ -127,25 +145,21 @@ extension SQLiteCatalog {
       """
       INSERT INTO duckmesh_table(table_id, tenant_id, table_name, created_at, created_snapshot,
         schema_version, next_column_id, compatibility_mode, event_time_column, primary_key,
-        on_existing_key)
-      VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
+        on_existing_key, partitioning_id, partitioning, sort_order)
+      VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
       """
-    ).bind(table, at: 1).bind(tenant.rawValue, at: 2).bind(definition.name, at: 3)
+    ).bind(table, at: 1).bind(record.tenant.rawValue, at: 2).bind(definition.name, at: 3)
       .bind(now.microseconds, at: 4).bind(snapshot, at: 5)
       .bind(definition.firstFreeColumnID, at: 6)
       .bind(definition.compatibilityMode.rawValue, at: 7)
       .bind(definition.eventTimeColumn, at: 8)
       .bind(record.primaryKeyColumnIDs.map(String.init).joined(separator: ","), at: 9)
-      .bind(definition.onExistingKey.rawValue, at: 10).run()
+      .bind(definition.onExistingKey.rawValue, at: 10).bind(record.partitioningID, at: 11)
+      .bind(layout.partitioning, at: 12).bind(layout.sortOrder, at: 13).run()
+    try LayoutRows.insert(record, head: &head, connection)
     try insertVersion(
       1, of: table, at: snapshot, now: now, mode: definition.compatibilityMode,
       eventTimeColumn: definition.eventTimeColumn, connection)
-    try carryWatermark(of: tenant, to: head, connection)
-    try head.write(
-      changes: [
-        "created_table:\(SQLText.identifier(schema.name)).\(SQLText.identifier(definition.name))"
-      ], author: "duckmesh", extra: nil, connection)
-    return record
   }
 
   /// Ends everything of the table at a new snapshot; older ones keep reading it.
@@ -155,7 +169,9 @@ extension SQLiteCatalog {
     var head = try LakeHead.read(connection)
     head.advance(now: now)
     head.schemaVersion += 1
-    for lakeTable in ["table", "column", "column_tag", "data_file", "delete_file"] {
+    for lakeTable in [
+      "table", "column", "column_tag", "data_file", "delete_file", "partition_info", "sort_info",
+    ] {
       try connection.prepare(
         """
         UPDATE ducklake_\(lakeTable) SET end_snapshot = ?

@@ -8,7 +8,7 @@ enum TableRows {
   static let selection = """
     SELECT t.table_id, t.tenant_id, t.table_name, t.created_at, t.schema_version,
       t.compatibility_mode, t.event_time_column, t.dropped_snapshot, n.schema_id, t.primary_key,
-      t.on_existing_key
+      t.on_existing_key, t.partitioning_id, t.partitioning, t.sort_order
     FROM duckmesh_table t JOIN duckmesh_tenant n USING (tenant_id)
     """
 
@@ -29,6 +29,11 @@ enum TableRows {
     } catch {
       throw .corrupt(message: "the columns of table \(table) make no schema")
     }
+    let names = Dictionary(columns.map { ($0.id, $0.definition.name) }) { first, _ in first }
+    let stored = StoredLayout(partitioning: row.text(12), sortOrder: row.text(13))
+    guard let layout = stored.layout(columnNames: names) else {
+      throw .corrupt(message: "the layout of table \(table) is none of its columns")
+    }
     let key = row.text(9).split(separator: ",").compactMap { Int64($0) }
     return TableRecord(
       id: TableID(table), tenant: TenantID(row.int64(1)),
@@ -36,15 +41,14 @@ enum TableRows {
         name: row.text(2), schema: schema,
         compatibilityMode: CompatibilityMode(rawValue: row.text(5)) ?? .backward,
         eventTimeColumn: version.eventTimeColumn,
-        primaryKey: key.compactMap { id in
-          columns.first { $0.id == id }?.definition.name
-        },
-        onExistingKey: ExistingKeyRule(rawValue: row.text(10)) ?? .upsert),
+        primaryKey: key.compactMap { names[$0] },
+        onExistingKey: ExistingKeyRule(rawValue: row.text(10)) ?? .upsert, layout: layout),
       schemaVersion: version.number, columnIDs: columns.map(\.id),
       innerColumnIDs: columns.map(\.innerIDs),
       initialDefaults: columns.map(\.initialDefault), versionBegin: version.begin,
       folder: Folders.table(schema: row.int64(8), table: table),
-      createdAt: Timestamp(microseconds: row.int64(3)), isDropped: dropped != nil)
+      createdAt: Timestamp(microseconds: row.int64(3)), isDropped: dropped != nil,
+      partitioningID: row.optionalInt64(11))
   }
 
   /// A column as one version of its table has it.

@@ -6,7 +6,7 @@ import SQLite
 /// Brings a catalog to a version and says where it stands.
 struct Migrator {
   static let all: [Migration] = [
-    .initial, .keyedTables, .schemaVersions, .history, .deadLetterReplay, .batches,
+    .initial, .keyedTables, .schemaVersions, .history, .deadLetterReplay, .batches, .tableLayouts,
     .eventReplays,
   ]
 

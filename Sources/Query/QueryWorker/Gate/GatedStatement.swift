@@ -7,6 +7,7 @@ package struct GatedStatement: Equatable {
   package let tables: [String]
   /// Whether the statement looks at the list of tables.
   package let wantsListing: Bool
+  package let conditions: [ScanConditions.Condition]
   package let parameters: ParameterUse
 }
 

@@ -42,7 +42,7 @@ package struct StatementGate {
     }
     return GatedStatement(
       text: text, explain: explain, tables: walk.tables, wantsListing: walk.wantsListing,
-      parameters: parameters)
+      conditions: walk.conditions.conditions, parameters: parameters)
   }
 
   /// The statement with our own list of tables in place of the engine's, walked once more.

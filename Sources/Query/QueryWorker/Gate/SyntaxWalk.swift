@@ -11,6 +11,7 @@ struct SyntaxWalk {
   private(set) var tables: [String] = []
   private(set) var wantsListing = false
   private(set) var parameterNames: Set<String> = []
+  private(set) var conditions = ScanConditions()
   /// Whether our own list of tables may be named: in texts that `CatalogListing` has pointed there.
   private let seesListing: Bool
 
@@ -40,6 +41,13 @@ struct SyntaxWalk {
     // The engine looks a recursive name up from inside its own definition.
     if type == "RECURSIVE_CTE_NODE" {
       commonTables.append(Self.folded(try name("cte_name", of: query)))
+    }
+    if type == "SELECT_NODE" {
+      let shadowed = commonTables
+      conditions.gather(from: query) { name, schema, catalog in
+        catalog.isEmpty && ["", "main"].contains(Self.folded(schema))
+          && !(schema.isEmpty && shadowed.contains(Self.folded(name)))
+      }
     }
     try walk(membersOf: query, by: grammar)
   }
@@ -256,6 +264,7 @@ struct SyntaxWalk {
     }
     guard !Self.looksLikeFile(name) else { throw Self.notAllowed("a file in place of a table") }
     guard Self.isTableName(name) else { throw Self.noSuchTable(name) }
+    conditions.mention(table: name)
     if seenTables.insert(key).inserted {
       tables.append(name)
     }

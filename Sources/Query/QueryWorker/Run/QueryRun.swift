@@ -31,7 +31,7 @@ struct QueryRun {
     let started = clock.now
     let gated = try gate.check(query.sql)
     let parameters = try ParameterValues(query.parameters, for: gated.parameters)
-    let relations = try resolve(gated)
+    let relations = try resolve(gated, parameters)
     let connection = try connect()
     inbox.publish(connection.interruptHandle, for: message.id)
     defer { inbox.withdraw() }
@@ -46,11 +46,16 @@ struct QueryRun {
   }
 
   /// Asks the server what stands behind the names.
-  private func resolve(_ gated: GatedStatement) throws -> ResolvedRelations {
+  private func resolve(
+    _ gated: GatedStatement, _ parameters: ParameterValues
+  ) throws -> ResolvedRelations {
     guard !gated.tables.isEmpty || gated.wantsListing else {
       return ResolvedRelations(relations: [])
     }
-    try socket.send(NeedMessage(tables: gated.tables, wantsListing: gated.wantsListing))
+    try socket.send(
+      NeedMessage(
+        tables: gated.tables, wantsListing: gated.wantsListing,
+        filters: gated.conditions.compactMap { $0.filter(parameters) }))
     guard case .relations(.resolved(let relations)) = inbox.next(),
       !inbox.isCancelled(message.id)
     else { throw QueryFailure(.cancelled, "the query was stopped") }

@@ -11,7 +11,8 @@ struct TableHandler: Sendable {
 
   private static let fields: Set<String> = [
     "table_name", "schema_json", "compatibility_mode", "event_time_column",
-    "primary_key_cols", "on_existing_key", "sample_records", "dry_run",
+    "primary_key_cols", "on_existing_key", "partition_spec", "sort_order", "sample_records",
+    "dry_run",
   ]
 
   func create(_ request: HTTPRequest, _ context: RequestContext) async throws(APIError)
@@ -135,7 +136,8 @@ struct TableHandler: Sendable {
     }
     let definition = TableDefinition(
       name: name, schema: schema, compatibilityMode: mode, eventTimeColumn: eventTime,
-      primaryKey: primaryKey, onExistingKey: onExistingKey)
+      primaryKey: primaryKey, onExistingKey: onExistingKey,
+      layout: try Self.layout(fields, of: schema))
     return (definition, try fields.boolean("dry_run") ?? false)
   }
 
@@ -203,6 +205,40 @@ struct TableHandler: Sendable {
     return (columns, rule)
   }
 
+  /// What a request says of partitions and order.
+  private static func layout(
+    _ fields: RequestFields, of schema: TableSchema
+  ) throws(APIError) -> TableLayout {
+    let partitioning = try layoutField("partition_spec", fields) {
+      (value: JSONValue) throws -> [PartitionField] in
+      let partitioning = try TableLayout.partitioning(json: value)
+      try schema.check(partitioning: partitioning)
+      return partitioning
+    }
+    let sortOrder = try layoutField("sort_order", fields) {
+      (value: JSONValue) throws -> [SortField] in
+      let sortOrder = try TableLayout.sortOrder(json: value)
+      try schema.check(sortOrder: sortOrder)
+      return sortOrder
+    }
+    return TableLayout(partitioning: partitioning, sortOrder: sortOrder)
+  }
+
+  private static func layoutField<Field>(
+    _ name: String, _ fields: RequestFields, _ read: (JSONValue) throws -> [Field]
+  ) throws(APIError) -> [Field] {
+    guard let value = fields[name] else { return [] }
+    do {
+      return try read(value)
+    } catch let problem as LayoutProblem {
+      throw .invalidField(name, "an array: \(problem.explanation)")
+    } catch let malformed as MalformedLayout {
+      throw .invalidField(name, "an array: \(malformed.expected)")
+    } catch {
+      throw .invalidField(name, "an array")
+    }
+  }
+
   private static func write(
     _ table: TableRecord, tenant: TenantRecord, _ writer: inout JSONWriter
   ) {
@@ -234,8 +270,7 @@ struct TableHandler: Sendable {
     if definition.isKeyed {
       writer.member("on_existing_key", definition.onExistingKey.rawValue)
     }
-    writer.name("partition_spec")
-    writer.raw("[]")
+    definition.layout.write(to: &writer)
     writer.member("compatibility_mode", definition.compatibilityMode.rawValue)
     if let column = definition.eventTimeColumn { writer.member("event_time_column", column) }
   }

@@ -57,6 +57,9 @@ enum TableCommands {
         try invocation.console.say(
           "primary key: \(key.map { Printable.line($0) }.joined(separator: ", "))\n")
       }
+      for (title, text) in TableLayout.lines(value) {
+        try invocation.console.say("\(title): \(Printable.line(text))\n")
+      }
     }
     return .done
   }
@@ -84,6 +87,12 @@ enum TableCommands {
       OptionSpecification(
         "--on-existing-key", "upsert|dead_letter",
         "What an insert of a key that is there does: replace the row (default), or nothing."),
+      OptionSpecification(
+        "--partition-by", "FIELDS",
+        "What rows are partitioned by, with commas: COLUMN, year(COLUMN), month(COLUMN), "
+          + "day(COLUMN), hour(COLUMN) or bucket(N:COLUMN)."),
+      OptionSpecification(
+        "--sort-by", "COLUMNS", "The order of rows in files, with commas: COLUMN or COLUMN:desc."),
     ],
     examples: [
       .init(
@@ -94,6 +103,10 @@ enum TableCommands {
         command: "duckmeshctl tables create stock --column 'item VARCHAR' "
           + "--column 'count BIGINT' --primary-key item",
         meaning: "One row for each item, replaced by later writes."),
+      .init(
+        command: "duckmeshctl tables create clicks --column 'at TIMESTAMPTZ' "
+          + "--column 'site VARCHAR' --partition-by 'year(at),month(at)' --sort-by site,at",
+        meaning: "Files of one month each, in which a site's rows are together."),
     ]
   ) { invocation throws(ToolFailure) in
     let name = invocation.arguments.positionals[0]
@@ -116,6 +129,9 @@ enum TableCommands {
     if let rule = invocation.arguments.text("--on-existing-key") {
       members.append(.init(name: "on_existing_key", value: .string(rule)))
     }
+    members += TableLayout.members(
+      partitionBy: invocation.arguments.text("--partition-by"),
+      sortBy: invocation.arguments.text("--sort-by"))
     let made = try invocation.interruptibleConnection().call(
       "POST", "/v1/tables", body: .object(members))
     if invocation.arguments.has("--dry-run") {
