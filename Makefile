@@ -1,6 +1,6 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
-.PHONY: run build test test-race torture simulate keyed-model restore-drill lint notices clean help
+.PHONY: run build test test-race torture simulate keyed-model restore-drill contract lint notices clean help
 .PHONY: bench bench-ingest bench-query bench-visible bench-aged bench-check
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
@@ -63,6 +63,11 @@ keyed-model: ## Run keyed tables through RUNS (50) random lives of OPERATIONS (2
 restore-drill: ## Put catalogs back from backups and adopt them, over SQLite and a real PostgreSQL
 	@scripts/deps test
 	@scripts/test --filter '^ServerTests\.(RestoreTests|RestoredDatabaseTests)'
+
+contract: ## Hold a running server against api/openapi.yaml, EXAMPLES (100) for each operation, from SEED (drawn)
+	@scripts/deps contract
+	@swift build --configuration release --product duckmesh
+	@EXAMPLES=$(EXAMPLES) SEED=$(SEED) scripts/contract
 
 lint: ## Check the format of the Swift sources and the syntax of the scripts
 	swift format lint --strict --recursive Sources Tests Package.swift

@@ -136,7 +136,8 @@ package struct DuckMeshMetrics: Sendable {
       snapshotsPublished = registry.counter(
         "duckmesh_snapshots_published_total", help: "Snapshots published.")
       leaseLosses = registry.counter(
-        "duckmesh_lease_losses_total", help: "Commits refused because the lease had changed hands.")
+        "duckmesh_lease_losses_total",
+        help: "Commits not applied because the lease was no longer held.")
       deadLetters = registry.counters(
         "duckmesh_dead_letters_total", labels: ["reason"],
         help: "Records put into the dead letters, by reason.")

@@ -78,7 +78,9 @@ package enum CrashPoint: String, Sendable, CaseIterable {
       defer { hasStopped = true }
       return !hasStopped
     }
-    if isFirst { kill(getpid(), SIGSTOP) }
+    // To this thread: a signal to the process may go to a thread that waits for a core, and until
+    // that one has it this one would go on.
+    if isFirst { raise(SIGSTOP) }
   }
 
   /// Why the environment's wish for a crash cannot be granted; nil when there is none or it can.

@@ -86,6 +86,7 @@ struct Flight: Sendable {
       case .resolve(let fences):
         guard let commit = work.commit else { return flight.notResolved() }
         work.receipt = try await resolve(commit, fences: fences)
+        if work.receipt == nil { metrics.coordinator.leaseLosses.increment(by: fences.count) }
         return flight.resolved(isApplied: work.receipt != nil)
       case .finish: return action
       }

@@ -139,7 +139,8 @@ import Testing
 
   @Test(arguments: [
     "filename BIGINT", "FILE_INDEX BIGINT", "file_row_number BIGINT", "_dl_x BIGINT",
-    "_ducklake BIGINT", "a-b BIGINT", "a STRUCT(x INT)", "a INT[]", "a NOSUCH", "a DECIMAL(39,1)",
+    "_ducklake BIGINT", "a-b BIGINT", "a NOSUCH", "a NOSUCH[]", "a INT[3]", "a DECIMAL(39,1)",
+    "a STRUCT()", "a STRUCT(x INT, X INT)", "a STRUCT(x-y INT)", "a MAP(DOUBLE, INT)", "a MAP(INT)",
     "a DECIMAL(5,6)", "a BIGINT; DROP TABLE x", "a VARCHAR(",
   ])
   func badColumnsAreRefused(_ column: String) async throws {

@@ -1,7 +1,7 @@
 import Runtime
 import SimdJSON
 
-/// One table is made and dropped again and again, through any process, under ingest.
+/// One table is made, changed and dropped again and again, through any process, under ingest.
 extension Workload {
   func storm(_ generator: SeededGenerator) async throws {
     var random = generator
@@ -13,6 +13,16 @@ extension Workload {
       guard try await settleDDL("create", &random, { await self.create(Self.gale, at: maker) })
       else { return }
       try await expectTable(exists: true, salt, at: other, &random)
+      for change in Self.changes.prefix(random.below(Self.changes.count + 1)) {
+        try await pause(random.below(600))
+        let patcher = processes[random.below(processes.count)]
+        guard
+          try await settleDDL(
+            "patch", &random, { await self.change(change, at: patcher) })
+        else { return }
+        let witness = processes[random.below(processes.count)]
+        try await expectColumns(change.names, at: witness, &random)
+      }
       try await pause(200 + random.below(1_500))
       guard
         try await settleDDL(
@@ -51,6 +61,65 @@ extension Workload {
     }
     history.violate(.refusedForEver, operation + " of gale")
     return false
+  }
+
+  /// A next schema of the table. Writers send the same members all the time, so that what they have
+  /// sent under one version lands under the next.
+  private struct SchemaChange {
+    let names: [String]
+    let columns: String
+  }
+
+  private static let changes = [
+    SchemaChange(
+      names: ["n", "content", "padding", "mark"],
+      columns: #"""
+        {"name": "n", "type": "BIGINT"}, {"name": "content", "type": "INTEGER"},
+        {"name": "padding", "type": "VARCHAR"},
+        {"name": "mark", "type": "VARCHAR", "default": "none"}
+        """#),
+    SchemaChange(
+      names: ["n", "content", "padding", "label"],
+      columns: #"""
+        {"name": "n", "type": "BIGINT"}, {"name": "content", "type": "BIGINT"},
+        {"name": "padding", "type": "VARCHAR"},
+        {"name": "label", "type": "VARCHAR", "default": "none", "renamed_from": "mark"}
+        """#),
+    SchemaChange(
+      names: ["n", "content", "padding", "size"],
+      columns: #"""
+        {"name": "n", "type": "BIGINT"}, {"name": "content", "type": "BIGINT"},
+        {"name": "padding", "type": "VARCHAR"}, {"name": "size", "type": "INTEGER"}
+        """#),
+  ]
+
+  private func change(_ change: SchemaChange, at process: TortureProcess) async -> Reply? {
+    await client(Self.gale).send(
+      "PATCH", "/v1/tables/gale", #"{"schema_json": {"columns": [\#(change.columns)]}}"#,
+      to: process)
+  }
+
+  /// What one process has answered every other one must know.
+  private func expectColumns(
+    _ names: [String], at process: TortureProcess, _ random: inout SeededGenerator
+  ) async throws {
+    let deadline = clock.now.advanced(byMs: Self.patienceSeconds * 1_000)
+    while clock.now < deadline {
+      let reply = await client(Self.gale).send("GET", "/v1/tables/gale", to: process)
+      history.count("describe", reply?.outcome ?? "no answer")
+      if let reply, reply.status == 200 {
+        let columns = reply["schema_json", "columns"]?.elements?.compactMap { $0["name"]?.text }
+        if columns != names {
+          history.violate(.tableNotSeen, "not changed: \(reply.text.prefix(600))")
+        }
+        return
+      }
+      if let reply, !reply.isPassing {
+        return history.violate(.tableNotSeen, "no table to change: \(reply.text.prefix(300))")
+      }
+      try await pause(50 + random.below(150))
+    }
+    history.violate(.refusedForEver, "describe of gale")
   }
 
   /// What one process has answered every other one must know.

@@ -53,7 +53,8 @@ final class Workload: Sendable {
       "POST", "/v1/tables",
       #"""
       {"table_name": "\#(table.table)", "schema_json": {"columns": [
-        {"name": "n", "type": "BIGINT"}, {"name": "content", "type": "BIGINT"},
+        {"name": "n", "type": "BIGINT"},
+        {"name": "content", "type": "\#(table.isStormy ? "INTEGER" : "BIGINT")"},
         {"name": "padding", "type": "VARCHAR"}]}}
       """#, to: process)
   }
