@@ -167,7 +167,8 @@ let package = Package(
       "StoreConformanceTests",
       [
         "SQLiteStore", "PostgreSQLStore", "Catalog", "IngestBus", "Consistency", "LakeTables",
-        "Observability", "Replayer", "ObjectStore", "Model", "Runtime", "SQLite", "PostgreSQL", "TestSupport", "Zstd",
+        "Observability", "Replayer", "ObjectStore", "Model", "Runtime", "SQLite", "PostgreSQL",
+        "TestSupport", "Zstd",
       ]),
     tests(
       "CoordinatorTests",
