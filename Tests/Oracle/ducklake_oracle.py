@@ -1,6 +1,6 @@
 """The official DuckLake extension as a second opinion on a catalog and its files.
 
-Reads one request from standard input and writes one answer to standard output, both JSON:
+Reads one request from the first file and writes one answer to the second, both JSON:
 
   {"write": {"path": FILE, "rows": [[id, note], ...], "history": [[snapshot, row], ...] | null}}
       writes a Parquet file with the field ids of a table of `id BIGINT, note VARCHAR`; `history`
@@ -243,7 +243,8 @@ def read(request):
 
 
 if __name__ == "__main__":
-    command = json.load(sys.stdin)
+    with open(sys.argv[1]) as request:
+        command = json.load(request)
     (name,) = command
     functions = {
         "write": write,
@@ -255,4 +256,5 @@ if __name__ == "__main__":
         "changes": changes,
         "execute": execute,
     }
-    json.dump(functions[name](command[name]), sys.stdout)
+    with open(sys.argv[2], "w") as reply:
+        json.dump(functions[name](command[name]), reply)

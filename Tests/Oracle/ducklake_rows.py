@@ -1,8 +1,8 @@
 """Asks the official DuckLake extension questions about a stopped server's catalog.
 
 Reads {"catalog": FILE or "postgres:CONNECTION", "schema": NAME,
-"questions": [{"sql": SQL, "snapshot": ID | null}, ...]} from standard input; the SQL names its table
-`{table:NAME}`. Answers with a list of results, each a list of rows whose values are texts or null.
+"questions": [{"sql": SQL, "snapshot": ID | null}, ...]} from the first file; the SQL names its table
+`{table:NAME}`. Answers in the second one with a list of results, each a list of rows whose values are texts or null.
 The catalog is attached read-only; with "merge": true the extension merges files first, and with
 "execute": [SQL, ...] it runs statements on `lake` first, as anybody may who can write to it.
 """
@@ -41,4 +41,5 @@ def answer(request):
 
 
 if __name__ == "__main__":
-    json.dump(answer(json.load(sys.stdin)), sys.stdout)
+    with open(sys.argv[1]) as request, open(sys.argv[2], "w") as reply:
+        json.dump(answer(json.load(request)), reply)

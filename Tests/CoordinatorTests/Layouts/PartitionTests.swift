@@ -3,6 +3,7 @@ import Coordinator
 import Maintenance
 import Model
 import ObjectStore
+import TestSupport
 import Testing
 
 /// What a flush and a merge make of a table with partitions.

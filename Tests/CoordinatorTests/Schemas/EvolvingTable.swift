@@ -3,6 +3,7 @@ import Coordinator
 import DuckDB
 import Model
 import Query
+import TestSupport
 import Testing
 
 /// A table that is altered ten times, with payloads for each of its versions.

@@ -1,4 +1,5 @@
 import SimdJSON
+import TestSupport
 import Testing
 
 /// Nested columns from the request to the answer, and as the official extension reads them.

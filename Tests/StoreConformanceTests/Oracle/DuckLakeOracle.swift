@@ -1,6 +1,7 @@
 import Catalog
 import Foundation
 import Model
+import TestSupport
 
 /// The official DuckLake extension, run in a process of its own.
 struct DuckLakeOracle {
@@ -108,35 +109,6 @@ struct DuckLakeOracle {
   static func ask<Answer: Decodable & Sendable>(
     _ request: [String: some Encodable]
   ) async throws -> Answer {
-    let input = try JSONEncoder().encode(request)
-    return try await offPool {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-      process.arguments = [root + "/Tests/Oracle/ducklake_oracle.py"]
-      process.environment = [
-        "PYTHONPATH": root + "/.deps/oracle", "HOME": "/nonexistent",
-        // The tests' server makes transactions read-only unless they say otherwise.
-        "PGOPTIONS": "-c default_transaction_read_only=off",
-      ]
-      let (standardInput, standardOutput) = (Pipe(), Pipe())
-      process.standardInput = standardInput
-      process.standardOutput = standardOutput
-      try process.run()
-      try standardInput.fileHandleForWriting.write(contentsOf: input)
-      try standardInput.fileHandleForWriting.close()
-      let output = try standardOutput.fileHandleForReading.readToEnd() ?? Data()
-      process.waitUntilExit()
-      guard process.terminationStatus == 0 else {
-        throw OracleFailure(status: process.terminationStatus)
-      }
-      return try JSONDecoder().decode(Answer.self, from: output)
-    }
+    try await OracleProgram.run("ducklake_oracle.py", request)
   }
-
-  /// The package's folder: this file lies three below it.
-  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 }
-
-/// The oracle refused the catalog or could not run; what it said is on standard error.
-struct OracleFailure: Error { let status: Int32 }

@@ -105,8 +105,8 @@ enum TableCommands {
         meaning: "One row for each item, replaced by later writes."),
       .init(
         command: "duckmeshctl tables create clicks --column 'at TIMESTAMPTZ' "
-          + "--column 'site VARCHAR' --partition-by 'year(at),month(at)' --sort-by site,at",
-        meaning: "Files of one month each, in which a site's rows are together."),
+          + "--column 'site VARCHAR' --partition-by 'year(at)' --sort-by site",
+        meaning: "Files of one year each, in which a site's rows are together."),
     ]
   ) { invocation throws(ToolFailure) in
     let name = invocation.arguments.positionals[0]
