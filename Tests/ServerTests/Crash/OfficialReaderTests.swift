@@ -1,6 +1,7 @@
 import Runtime
 import SQLite
 import SimdJSON
+import TestSupport
 import Testing
 
 /// What is read with us stopped is what we answered.
