@@ -2,7 +2,8 @@
 
 Reads {"catalog": FILE or "postgres:CONNECTION", "schema": NAME,
 "questions": [{"sql": SQL, "snapshot": ID | null}, ...]} from the first file; the SQL names its table
-`{table:NAME}`. Answers in the second one with a list of results, each a list of rows whose values are texts or null.
+`{table:NAME}`. Answers in the second file with a list of results, each a list of rows whose values
+are texts or null.
 The catalog is attached read-only; with "merge": true the extension merges files first, and with
 "execute": [SQL, ...] it runs statements on `lake` first, as anybody may who can write to it.
 """
