@@ -1,9 +1,9 @@
 """Asks the official DuckLake extension questions about a stopped server's catalog.
 
 Reads {"catalog": FILE or "postgres:CONNECTION", "schema": NAME,
-"questions": [{"sql": SQL, "snapshot": ID | null}, ...]} from the first file; the SQL names its table
-`{table:NAME}`. Answers in the second file with a list of results, each a list of rows whose values
-are texts or null.
+"questions": [{"sql": SQL, "snapshot": ID | null}, ...]} from the first file; the SQL names its
+table `{table:NAME}`. Answers in the second file with a list of results, each a list of rows whose
+values are texts or null.
 The catalog is attached read-only; with "merge": true the extension merges files first, and with
 "execute": [SQL, ...] it runs statements on `lake` first, as anybody may who can write to it.
 """
