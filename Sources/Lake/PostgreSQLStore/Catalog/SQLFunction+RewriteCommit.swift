@@ -34,6 +34,10 @@ extension SQLFunction {
         record_count = record_count + output_rows - input.row_count,
         file_size_bytes = file_size_bytes + output_size - input.byte_count
       WHERE table_id = merged_table;
+      INSERT INTO duckmesh_watermark(tenant_id, snapshot_id, watermark)
+      SELECT tenant_id, opening.opened, watermark FROM duckmesh_consumer
+      WHERE tenant_id = (
+        SELECT owned.tenant_id FROM duckmesh_table AS owned WHERE owned.table_id = merged_table);
       INSERT INTO duckmesh_commit(commit_id, snapshot_id, committed_at)
       VALUES (commit_name, opening.opened, instant);
       INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author, commit_extra_info)

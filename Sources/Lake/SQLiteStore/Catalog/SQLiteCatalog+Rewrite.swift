@@ -42,9 +42,21 @@ private struct RewriteTransaction {
       try head.write(
         changes: ["rewrite_delete:\(rewrite.table.rawValue)"], author: "duckmesh",
         extra: "{\"commit\":\"\(rewrite.id.rawValue)\"}", connection)
+      try carryWatermark(to: head)
       CrashPoint.insideRewrite.reached()
       return CommitReceipt(snapshot: head.snapshot, time: head.time)
     }
+  }
+
+  /// The snapshot becomes the tenant's newest: queries read the new file at once, and the old ones
+  /// can expire without an event that comes after.
+  private func carryWatermark(to head: LakeHead) throws(SQLiteError) {
+    let row = try connection.statement("SELECT tenant_id FROM duckmesh_table WHERE table_id = ?")
+      .bind(rewrite.table.rawValue, at: 1)
+    guard try row.step() else { throw .corrupt(message: "a rewritten table without a tenant") }
+    let tenant = TenantID(row.int64(0))
+    row.reset()
+    try SQLiteCatalog.carryWatermark(of: tenant, to: head, connection)
   }
 
   private func isSchemaUnchanged() throws(SQLiteError) -> Bool {
