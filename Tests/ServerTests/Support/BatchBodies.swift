@@ -9,19 +9,14 @@ final class BatchBodies: Sendable {
     folder = try TemporaryFolder()
     try await ChildProgram.run(
       [
-        "/usr/bin/env", "PYTHONPATH=\(Self.root)/.deps/oracle", "/usr/bin/python3",
-        "\(Self.root)/Tests/Oracle/batch_bodies.py", folder.path,
+        "/usr/bin/env", "PYTHONPATH=" + Repository.path(".deps/oracle"), "/usr/bin/python3",
+        Repository.path("Tests/Oracle/batch_bodies.py"), folder.path,
       ], outputPath: folder.path + "/output")
   }
 
   func bytes(_ name: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/\(name)")))
   }
-
-  /// The package's folder: this file lies four below it.
-  private static let root = (0..<4).reduce(URL(fileURLWithPath: #filePath)) { url, _ in
-    url.deletingLastPathComponent()
-  }.path
 }
 
 extension APIClient {
