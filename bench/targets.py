@@ -76,7 +76,7 @@ TARGETS = [
              "start.duckmesh.start_and_query_ms", 300, "ms"),
 ]
 NOT_MEASURABLE = [
-    "bulk NDJSON and Parquet bodies against Quack's bulk insert: the routes do not exist yet",
+    "bulk NDJSON and Parquet bodies against Quack's bulk insert: no question asks it yet",
 ]
 
 

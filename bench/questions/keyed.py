@@ -252,6 +252,6 @@ def days(bench):
 
 
 QUESTIONS = [
-    Question("keyed", "aged", "A table with a primary key", keyed, 15, 1),
-    Question("days", "aged", "Seven days of upserts", days, 25, 1),
+    Question("keyed", "aged", "A table with a primary key", keyed, 7, 0.3),
+    Question("days", "aged", "Seven days of upserts", days, 15, 0.3),
 ]
