@@ -162,6 +162,31 @@ import Testing
     #expect(step?.files.map(\.record.id) == [1] && step?.keepsHistory == false)
   }
 
+  @Test func aFileThatHasRestedIsRewrittenForFewDeletions() {
+    let planner = MergePlanner(fanIn: 4, mergedFileBytes: 1 << 20)
+    func next(_ file: MergePlanner.File, restedSince: Int64) -> [Int64]? {
+      planner.next([file], isKeyed: true, restedSince: SnapshotID(restedSince))?
+        .files.map(\.record.id)
+    }
+    let decayed = file(7, row: 0, rows: 100_000, deleted: 501)
+    #expect(next(decayed, restedSince: 6) == nil)
+    #expect(next(decayed, restedSince: 7) == [7])
+    #expect(next(file(7, row: 0, rows: 100_000, deleted: 500), restedSince: 7) == nil)
+    // Those that take long are not.
+    #expect(next(file(7, row: 0, rows: 10_000_000, deleted: 60_000), restedSince: 7) == nil)
+  }
+
+  @Test func theLargerATableIsTheLongerItsFilesRest() {
+    let planner = MergePlanner(fanIn: 4, mergedFileBytes: 1 << 20)
+    let decayed = file(1, row: 0, rows: 1_000_000, deleted: 10_000)
+    let whole = file(2, row: 1_000_000, rows: 40_000_000)
+    #expect(planner.restMs([decayed]) == 60_000)
+    #expect(planner.restMs([decayed, whole]) == 600_000)
+    // Nothing that rest would change: nobody needs to be asked when the files began.
+    #expect(planner.restMs([whole]) == nil)
+    #expect(planner.restMs([file(1, row: 0, rows: 1_000_000, deleted: 60_000)]) == nil)
+  }
+
   @Test func smallFilesOfWhichMuchIsDeletedAreRewrittenTogether() {
     let files = [
       file(1, row: 0, rows: 10, deleted: 3), file(2, row: 10, rows: 10),

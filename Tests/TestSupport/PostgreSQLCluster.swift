@@ -152,7 +152,7 @@ package final class PostgreSQLCluster: Sendable {
   }
 
   private static let commonSettings = [
-    "listen_addresses = '127.0.0.1'", "max_connections = 200", "shared_buffers = '16MB'",
+    "listen_addresses = '127.0.0.1'", "max_connections = 1000", "shared_buffers = '16MB'",
     "max_wal_size = '256MB'", "logging_collector = off", "unix_socket_permissions = 0777",
     "log_min_messages = fatal", "autovacuum_naptime = '60s'",
     "default_transaction_isolation = 'serializable'", "timezone = 'Asia/Kathmandu'",

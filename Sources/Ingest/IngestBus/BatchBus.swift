@@ -57,6 +57,7 @@ package struct BatchReceipt: Sendable, Equatable {
   }
 
   package var lastToken: VisibilityToken { firstToken.advanced(by: count - 1) }
+  package var tokens: ClosedRange<VisibilityToken> { firstToken...lastToken }
 }
 
 /// What became of a batch; nothing of it is kept unless it was accepted.

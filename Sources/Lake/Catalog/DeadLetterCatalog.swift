@@ -82,6 +82,19 @@ package struct SettledLetter: Sendable, Equatable {
   }
 }
 
+/// How the letters of a range of tokens ended.
+package struct SettledRange: Sendable, Equatable {
+  /// Those with the lowest tokens.
+  package let discarded: [SettledLetter]
+  /// The first snapshot that shows all that were replayed; nil when none was.
+  package let newestSnapshot: SnapshotID?
+
+  package init(discarded: [SettledLetter], newestSnapshot: SnapshotID?) {
+    self.discarded = discarded
+    self.newestSnapshot = newestSnapshot
+  }
+}
+
 /// How a dead letter ended; the texts are stored.
 package enum LetterSettlement: String, Sendable, CaseIterable {
   /// It wrote or deleted its row.
@@ -222,6 +235,13 @@ package protocol DeadLetterCatalog: Sendable {
   func standings(
     of tokens: [VisibilityToken], tenant: TenantID
   ) async throws(CatalogError) -> [VisibilityToken: LetterStanding]
+
+  /// How the letters of a range of tokens ended.
+  ///
+  /// - Parameter limit: discarded letters.
+  func settledLetters(
+    in range: ClosedRange<VisibilityToken>, tenant: TenantID, limit: Int
+  ) async throws(CatalogError) -> SettledRange
 
   /// Asks that letters be replayed. A request that stands already is kept, with its number; another
   /// payload takes its place under the next number.

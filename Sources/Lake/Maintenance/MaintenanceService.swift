@@ -42,15 +42,15 @@ package final class MaintenanceService: Service {
     self.clock = clock
     self.metrics = metrics
     self.logger = logger
+    let steadyClock = SteadyClock(wall: wall, monotonic: clock)
+    let planner = MergePlanner(fanIn: limits.mergeFanIn, mergedFileBytes: limits.mergedFileBytes)
     merger = Merger(
-      catalog: catalog, store: store, engine: engine,
-      planner: MergePlanner(fanIn: limits.mergeFanIn, mergedFileBytes: limits.mergedFileBytes),
+      catalog: catalog, store: store, engine: engine, planner: planner, clock: steadyClock,
       metrics: metrics, logger: logger, owner: .random())
     restorer = Restorer(
       catalog: catalog, store: store,
       merger: Merger(
-        catalog: catalog, store: store, engine: engine,
-        planner: MergePlanner(fanIn: limits.mergeFanIn, mergedFileBytes: limits.mergedFileBytes),
+        catalog: catalog, store: store, engine: engine, planner: planner, clock: steadyClock,
         metrics: metrics, logger: logger, owner: .random()),
       clock: clock, logger: logger)
     retention = Retention(
@@ -60,7 +60,7 @@ package final class MaintenanceService: Service {
         keepHourlySeconds: limits.keepHourlySeconds),
       graceSeconds: limits.deletionGraceSeconds,
       backupWindowSeconds: limits.backupWindowSeconds,
-      clock: SteadyClock(wall: wall, monotonic: clock), metrics: metrics, logger: logger)
+      clock: steadyClock, metrics: metrics, logger: logger)
     integrity = Integrity(catalog: catalog, store: store, engine: engine)
   }
 
@@ -68,7 +68,7 @@ package final class MaintenanceService: Service {
     var nextRetention = clock.now
     while !Task.isCancelled {
       await report("compaction") { () async throws(EnvironmentFailure) in
-        _ = try await self.compact(mergesPerTable: Self.mergesPerRound)
+        _ = try await self.compact(mergesPerTable: Self.mergesPerRound, awaitsRest: true)
       }
       if clock.now >= nextRetention {
         await report("retention") { () async throws(EnvironmentFailure) in
@@ -94,13 +94,13 @@ package final class MaintenanceService: Service {
     }
   }
 
-  /// Merges everything that there is to merge.
+  /// Merges everything that there is to merge, and rewrites what would be worth it after a rest.
   package func compactNow() async throws(EnvironmentFailure) -> CompactionSummary {
-    try await compact(mergesPerTable: 1_000)
+    try await compact(mergesPerTable: 1_000, awaitsRest: false)
   }
 
   private func compact(
-    mergesPerTable: Int
+    mergesPerTable: Int, awaitsRest: Bool
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     try await inTurn(turn) { () async throws(EnvironmentFailure) in
       let candidates = try await self.candidates()
@@ -108,7 +108,9 @@ package final class MaintenanceService: Service {
       var failure: EnvironmentFailure?
       for candidate in candidates {
         do throws(EnvironmentFailure) {
-          summary = try await summary + self.merger.compact(candidate, limit: mergesPerTable)
+          summary =
+            try await summary
+            + self.merger.compact(candidate, limit: mergesPerTable, awaitsRest: awaitsRest)
         } catch {
           // A table that cannot be merged (a lost file) must not keep the others from it.
           failure = failure ?? error
@@ -126,7 +128,7 @@ package final class MaintenanceService: Service {
         above: limits.mergeFanIn - 1, limit: Self.tablesPerRound
       ).map(\.table)
       let decayed = try await catalog.rewriteCandidates(
-        above: MergePlanner.quicklyDecayedShare, limit: Self.tablesPerRound)
+        above: MergePlanner.restedShare, limit: Self.tablesPerRound)
       return crowded + decayed.filter { !crowded.contains($0) }
     } catch {
       throw .catalog("\(error)")

@@ -44,6 +44,12 @@ package struct MergePlanner: Sendable {
   package static let quicklyDecayedShare = 0.05
   private static let quickRows: Int64 = 2_000_000
 
+  /// The same for quick files that have rested: what is left of a wave of upserts once it is over
+  /// would otherwise slow every query until the next one.
+  package static let restedShare = 0.005
+  private static let shortestRestMs = 60_000
+  private static let rowsPerShortestRest: Int64 = 4_000_000
+
   /// Files with at most so many live rows, one row group, are rewritten together wherever they
   /// stand: larger ones keep to themselves, so that their bounds stay as narrow as they are.
   private static let fewRows: Int64 = 20_480
@@ -73,9 +79,10 @@ package struct MergePlanner: Sendable {
   ///   - isClustered: whether it has partitions or an order. Then the rows of a merge carry their
   ///     ids, so runs need no neighbourhood either; none is of several partitions.
   ///   - versionBegin: where the table's schema version begins; files before it have an older one.
+  ///   - restedSince: files that began then or before have rested.
   package func next(
     _ files: [File], isKeyed: Bool = false, isClustered: Bool = false,
-    versionBegin: SnapshotID = SnapshotID(0)
+    versionBegin: SnapshotID = SnapshotID(0), restedSince: SnapshotID = SnapshotID(-1)
   ) -> Step? {
     let partitions = Dictionary(grouping: files, by: \.record.partition)
     // The one with the most files first: there is the most to gain.
@@ -85,16 +92,32 @@ package struct MergePlanner: Sendable {
     for partition in order {
       let step = next(
         inOnePartition: partition, isKeyed: isKeyed, isClustered: isClustered,
-        versionBegin: versionBegin)
+        versionBegin: versionBegin, restedSince: restedSince)
       if let step { return step }
     }
     return nil
   }
 
+  /// For how long a file must have stood to have rested, in milliseconds; nil when it is the same
+  /// for all files, because none has deletions that rest would make worth rewriting.
+  ///
+  /// The longer, the larger the table is: of a table under steady upserts no more than some four
+  /// million rows are rewritten a minute for the sake of the small share.
+  package func restMs(_ files: [File]) -> Int? {
+    let gains = files.contains {
+      Self.isDecayed($0, quickShare: Self.restedShare)
+        && !Self.isDecayed($0, quickShare: Self.quicklyDecayedShare)
+    }
+    guard gains else { return nil }
+    let rows = files.reduce(0) { $0 + $1.liveRows }
+    return Self.shortestRestMs * Int(max(1, rows / Self.rowsPerShortestRest))
+  }
+
   private func next(
-    inOnePartition files: [File], isKeyed: Bool, isClustered: Bool, versionBegin: SnapshotID
+    inOnePartition files: [File], isKeyed: Bool, isClustered: Bool, versionBegin: SnapshotID,
+    restedSince: SnapshotID
   ) -> Step? {
-    let decayed = decayed(files)
+    let decayed = decayed(files, restedSince: restedSince)
     if !decayed.isEmpty { return Step(files: decayed, keepsHistory: false) }
     let gathers = isKeyed || isClustered
     let candidates = gathers ? files.sorted(by: Self.isOlder) : files
@@ -138,11 +161,11 @@ package struct MergePlanner: Sendable {
 
   /// The files of which too much is deleted: the one with the most deleted rows, and if that is a
   /// small one, all the small ones with it.
-  private func decayed(_ files: [File]) -> [File] {
+  private func decayed(_ files: [File], restedSince: SnapshotID) -> [File] {
     let decayed = files.filter { file in
-      let isQuick = file.liveRows > Self.fewRows && file.liveRows <= Self.quickRows
-      let share = isQuick ? Self.quicklyDecayedShare : Self.decayedShare
-      return Double(file.deletedRows) > Double(file.record.recordCount) * share
+      let hasRested = file.record.begin <= restedSince
+      return Self.isDecayed(
+        file, quickShare: hasRested ? Self.restedShare : Self.quicklyDecayedShare)
     }
     guard let worst = decayed.max(by: { $0.deletedRows < $1.deletedRows }) else { return [] }
     guard worst.liveRows <= Self.fewRows else { return [worst] }
@@ -154,6 +177,12 @@ package struct MergePlanner: Sendable {
       run.append(file)
     }
     return run.files
+  }
+
+  private static func isDecayed(_ file: File, quickShare: Double) -> Bool {
+    let isQuick = file.liveRows > fewRows && file.liveRows <= quickRows
+    let share = isQuick ? quickShare : decayedShare
+    return Double(file.deletedRows) > Double(file.record.recordCount) * share
   }
 
   /// The oldest run that is worth merging, of neighbours with at most so many rows each.

@@ -19,6 +19,7 @@ struct Merger: Sendable {
   let store: any ObjectStore
   let engine: MaterializerPool
   let planner: MergePlanner
+  let clock: SteadyClock
   let metrics: DuckMeshMetrics
   let logger: Logger
   let owner: OwnerID
@@ -40,12 +41,14 @@ struct Merger: Sendable {
   }
 
   /// Merges a table until nothing is left to do, at most `limit` times.
-  func compact(_ table: TableID, limit: Int) async throws(EnvironmentFailure)
-    -> CompactionSummary
-  {
+  ///
+  /// - Parameter awaitsRest: whether files with few deletions stay until they have rested.
+  func compact(
+    _ table: TableID, limit: Int, awaitsRest: Bool
+  ) async throws(EnvironmentFailure) -> CompactionSummary {
     var summary = CompactionSummary(tables: 1)
     for _ in 0..<limit {
-      guard let step = try await mergeUnderLease(table) else { break }
+      guard let step = try await mergeUnderLease(table, awaitsRest: awaitsRest) else { break }
       summary = summary + step
       if step.lost > 0 { break }
     }
@@ -55,9 +58,9 @@ struct Merger: Sendable {
   /// One merge, whose lease is given back however it ends: whoever comes next need not wait for it
   /// to run out.
   private func mergeUnderLease(
-    _ id: TableID
+    _ id: TableID, awaitsRest: Bool
   ) async throws(EnvironmentFailure) -> CompactionSummary? {
-    let (epoch, work) = try await plan(id)
+    let (epoch, work) = try await plan(id, awaitsRest: awaitsRest)
     guard let epoch else { return nil }
     var result: Result<CompactionSummary?, EnvironmentFailure> = .success(nil)
     if let work {
@@ -74,7 +77,7 @@ struct Merger: Sendable {
   }
 
   private func plan(
-    _ id: TableID
+    _ id: TableID, awaitsRest: Bool
   ) async throws(EnvironmentFailure) -> (LeaseEpoch?, Work?) {
     do throws(CatalogError) {
       guard let table = try await catalog.tables(ids: [id]).first, !table.isDropped else {
@@ -86,7 +89,8 @@ struct Merger: Sendable {
       guard
         let step = planner.next(
           files, isKeyed: table.definition.isKeyed,
-          isClustered: table.definition.layout.isClustered, versionBegin: table.versionBegin),
+          isClustered: table.definition.layout.isClustered, versionBegin: table.versionBegin,
+          restedSince: awaitsRest ? try await restedSince(files, table) : SnapshotID(.max)),
         let epoch = try await catalog.leaseTable(id, owner: owner, leaseMs: Self.leaseMs)
       else { return (nil, nil) }
       // As it is now that nobody else merges it. A merge's inputs are of one version, and their
@@ -100,6 +104,20 @@ struct Merger: Sendable {
       return (epoch, Work(epoch: epoch, table: current, step: step))
     } catch {
       throw .catalog("\(error)")
+    }
+  }
+
+  /// The snapshot at or before which files began that have rested by now.
+  private func restedSince(
+    _ files: [MergePlanner.File], _ table: TableRecord
+  ) async throws(CatalogError) -> SnapshotID {
+    guard let rest = planner.restMs(files) else { return SnapshotID(-1) }
+    do throws(CatalogError) {
+      let before = clock.now.adding(milliseconds: -rest)
+      return try await catalog.snapshot(at: before, tenant: table.tenant).id
+    } catch {
+      guard case .snapshotNotFound = error else { throw error }
+      return SnapshotID(-1)
     }
   }
 

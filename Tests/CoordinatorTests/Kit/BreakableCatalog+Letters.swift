@@ -21,6 +21,12 @@ extension BreakableCatalog: DeadLetterCatalog {
     try await inner.standings(of: tokens, tenant: tenant)
   }
 
+  func settledLetters(
+    in range: ClosedRange<VisibilityToken>, tenant: TenantID, limit: Int
+  ) async throws(CatalogError) -> SettledRange {
+    try await inner.settledLetters(in: range, tenant: tenant, limit: limit)
+  }
+
   func requestReplays(
     _ requests: [ReplayRequest], tenant: TenantID
   ) async throws(CatalogError) -> [Int64: LetterStanding] {

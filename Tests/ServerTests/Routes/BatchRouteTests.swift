@@ -133,6 +133,26 @@ import Testing
     #expect(try await Self.isClean(client))
   }
 
+  @Test func aRetryThatWaitsIsToldWhatWasGivenUp() async throws {
+    let client = try await Self.tenant()
+    func send() async throws -> Reply {
+      try await client.batch(
+        "t", Self.lines(2) + "{\"id\": \"x\"}\n", key: "k",
+        parameters: "?on_error=dead_letter&wait_for_visibility=true")
+    }
+    try await send().expectError(422, "DEAD_LETTERED")
+    let letters = try await client.get("/v1/dead-letters")["dead_letters"]?.elements ?? []
+    let id = try #require(letters.first?["dead_letter_id"]?.integer)
+    try await client.delete("/v1/dead-letters/\(id)").expect(200)
+    let again = try await send()
+    again.expectError(422, "DEAD_LETTERED")
+    let told = try #require(again["context", "dead_lettered"]?.elements)
+    #expect(told.map { $0["index"]?.integer } == [2])
+    #expect(told.map { $0["reason"]?.text } == ["DISCARDED"])
+    #expect(again["context", "duplicate_count"]?.integer == 3)
+    #expect(try await Self.isClean(client))
+  }
+
   @Test func csvIsReadByTheTypesOfItsColumns() async throws {
     let client = try await Self.tenant()
     let body = "name,id\r\n\"a \"\"b\"\",\n\",1\r\n,2\r\n\"\",3\r\n"

@@ -105,6 +105,33 @@ import Testing
     }
   }
 
+  @Test(arguments: StoreBackends.all)
+  func howTheLettersOfARangeEndedIsFound(_ kind: StoreKind) async throws {
+    try await withLab(kind) { lab in
+      let tenant = try await lab.tableWithLetters().tenant
+      let all = VisibilityToken(1)...VisibilityToken(4)
+      func settled(_ range: ClosedRange<VisibilityToken>) async throws -> SettledRange {
+        try await lab.catalog.settledLetters(in: range, tenant: tenant, limit: 10)
+      }
+      let nothing = SettledRange(discarded: [], newestSnapshot: nil)
+      #expect(try await settled(all) == nothing)
+      let letters = try await lab.letters(tenant)
+      _ = try await lab.catalog.discard(letter: letters[0].id, tenant: tenant)
+      try await lab.wantAll(tenant, payload: "good")
+      let claim = try #require(try await lab.claimReplays(tenant))
+      let receipt = try await lab.catalog.commit(lab.replay(claim))
+      #expect(try await settled(all).discarded.map(\.token) == [VisibilityToken(2)])
+      #expect(try await settled(all).newestSnapshot == receipt.snapshot)
+      #expect(try await settled(VisibilityToken(3)...VisibilityToken(4)).discarded == [])
+      #expect(
+        try await settled(VisibilityToken(1)...VisibilityToken(2)).newestSnapshot == nil)
+      #expect(try await settled(VisibilityToken(4)...VisibilityToken(9)) == nothing)
+      let stranger = try await lab.makeTable(of: "globex").tenant
+      #expect(
+        try await lab.catalog.settledLetters(in: all, tenant: stranger, limit: 10) == nothing)
+    }
+  }
+
   /// Each damage would be lost or doubled events; a rule of the catalog names it.
   @Test(
     arguments: StoreBackends.all,

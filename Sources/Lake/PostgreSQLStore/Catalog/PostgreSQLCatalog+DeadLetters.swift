@@ -69,6 +69,33 @@ extension PostgreSQLCatalog {
     return Dictionary(uniqueKeysWithValues: found.map { (VisibilityToken($0.key), $0.value) })
   }
 
+  package func settledLetters(
+    in range: ClosedRange<VisibilityToken>, tenant: TenantID, limit: Int
+  ) async throws(CatalogError) -> SettledRange {
+    // The newest snapshot comes with each row, and by itself where nothing was discarded.
+    let rows = try await call(
+      """
+      WITH settled AS (
+        SELECT dead_letter_id, token, settlement, snapshot_id FROM duckmesh_settled_letter
+        WHERE tenant_id = $1 AND token BETWEEN $2 AND $3)
+      SELECT l.dead_letter_id, l.token, l.settlement, l.snapshot_id, newest.id
+      FROM (SELECT max(snapshot_id) AS id FROM settled) newest
+      LEFT JOIN (SELECT * FROM settled WHERE settlement = $4 ORDER BY token LIMIT $5) l ON TRUE
+      ORDER BY l.token
+      """,
+      [
+        .int64(tenant.rawValue), .int64(range.lowerBound.rawValue),
+        .int64(range.upperBound.rawValue), .text(LetterSettlement.discarded.rawValue),
+        .int64(Int64(limit)),
+      ])
+    var discarded: [SettledLetter] = []
+    for row in 0..<rows.count where rows.optionalInt64(row, 0) != nil {
+      discarded.append(try Self.settled(rows, row))
+    }
+    return SettledRange(
+      discarded: discarded, newestSnapshot: rows.optionalInt64(0, 4).map(SnapshotID.init))
+  }
+
   /// One statement, so that a letter is seen open or settled, never neither.
   private func standings(
     by column: String, _ numbers: [Int64], tenant: TenantID

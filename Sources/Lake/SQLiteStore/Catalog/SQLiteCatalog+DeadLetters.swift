@@ -91,6 +91,36 @@ extension SQLiteCatalog {
     }
   }
 
+  package func settledLetters(
+    in range: ClosedRange<VisibilityToken>, tenant: TenantID, limit: Int
+  ) async throws(CatalogError) -> SettledRange {
+    try await read { (connection) throws(SQLiteError) in
+      let newest = try connection.statement(
+        """
+        SELECT max(snapshot_id) FROM duckmesh_settled_letter
+        WHERE tenant_id = ? AND token BETWEEN ? AND ?
+        """
+      ).bind(tenant.rawValue, at: 1).bind(range.lowerBound.rawValue, at: 2)
+        .bind(range.upperBound.rawValue, at: 3)
+      let snapshot = try newest.step() ? newest.optionalInt64(0) : nil
+      newest.reset()
+      let row = try connection.statement(
+        """
+        SELECT dead_letter_id, token, settlement, snapshot_id FROM duckmesh_settled_letter
+        WHERE tenant_id = ? AND token BETWEEN ? AND ? AND settlement = ?
+        ORDER BY token LIMIT ?
+        """
+      ).bind(tenant.rawValue, at: 1).bind(range.lowerBound.rawValue, at: 2)
+        .bind(range.upperBound.rawValue, at: 3)
+        .bind(LetterSettlement.discarded.rawValue, at: 4).bind(Int64(limit), at: 5)
+      defer { row.reset() }
+      var discarded: [SettledLetter] = []
+      while try row.step() { discarded.append(try SettledLetterRows.letter(row)) }
+      return SettledRange(
+        discarded: discarded, newestSnapshot: snapshot.map(SnapshotID.init))
+    }
+  }
+
   fileprivate static func standings(
     of ids: [Int64], tenant: TenantID, _ connection: SQLiteConnection
   ) throws(SQLiteError) -> [Int64: LetterStanding] {

@@ -61,22 +61,10 @@ extension IngestHandler {
   private func wait(
     _ parsed: IngestRequest, _ acceptance: PublishOutcome.Acceptance, tenant: TenantRecord
   ) async throws(APIError) -> SnapshotID {
-    let token = acceptance.highestToken
-    let timeout = parsed.visibilityTimeoutMs ?? services.limits.request.visibilityTimeoutMs
-    switch await services.hub.wait(tenant: tenant.id, token: token, timeoutMs: timeout) {
-    case .visible(let watermark):
-      try await refuseDeadLetters(acceptance, tenant: tenant)
-      return max(watermark.snapshot, try await refuseDiscarded(acceptance, tenant: tenant))
-    case .timedOut, .cancelled:
-      services.metrics.freshness.consistencyTimeouts.with("ingest").increment()
-      let latest = services.hub.watermark(of: tenant.id)?.token ?? .none
-      throw .consistencyTimeout(requested: token, latest: latest)
-    case .refused:
-      throw APIError(
-        429, "QUEUE_FULL", "the write is durable, but too many requests wait for visibility",
-        isRetryable: true,
-        context: [.init("requested_token", .integer(token.rawValue))])
-    }
+    let snapshot = try await services.waitForVisibility(
+      of: acceptance.highestToken, tenant: tenant.id, timeoutMs: parsed.visibilityTimeoutMs)
+    try await refuseDeadLetters(acceptance, tenant: tenant)
+    return max(snapshot, try await refuseDiscarded(acceptance, tenant: tenant))
   }
 
   /// A waited write whose event became a dead letter is not visible: the client is told.

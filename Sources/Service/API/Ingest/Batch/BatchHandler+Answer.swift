@@ -46,57 +46,69 @@ extension BatchHandler {
   }
 
   private func wait(_ answer: Answer, _ intent: Intent) async throws(APIError) -> SnapshotID {
-    let token = answer.receipt.lastToken
-    let timeout =
-      intent.request.visibilityTimeoutMs ?? services.limits.request.visibilityTimeoutMs
-    let tenant = intent.tenant.id
-    switch await services.hub.wait(tenant: tenant, token: token, timeoutMs: timeout) {
-    case .visible(let watermark):
-      try await refuseDeadLetters(answer, tenant: tenant)
-      return watermark.snapshot
-    case .timedOut, .cancelled:
-      services.metrics.freshness.consistencyTimeouts.with("ingest").increment()
-      let latest = services.hub.watermark(of: tenant)?.token ?? .none
-      throw .consistencyTimeout(requested: token, latest: latest)
-    case .refused:
-      throw APIError(
-        429, "QUEUE_FULL", "the write is durable, but too many requests wait for visibility",
-        isRetryable: true,
-        context: [.init("requested_token", .integer(token.rawValue))])
-    }
+    let snapshot = try await services.waitForVisibility(
+      of: answer.receipt.lastToken, tenant: intent.tenant.id,
+      timeoutMs: intent.request.visibilityTimeoutMs)
+    try await refuseDeadLetters(answer, tenant: intent.tenant.id)
+    guard answer.isDuplicate else { return snapshot }
+    return max(snapshot, try await refuseDiscarded(answer, tenant: intent.tenant.id))
   }
 
   /// A waited write whose records became dead letters is not visible: the client is told.
   private func refuseDeadLetters(
     _ answer: Answer, tenant: TenantID
   ) async throws(APIError) {
-    let receipt = answer.receipt
     let letters: [DeadLetterRecord]
     do throws(CatalogError) {
       guard try await services.catalog.deadLetterCount(tenant: tenant) > 0 else { return }
       letters = try await services.catalog.deadLetters(
-        tenant: tenant,
-        matching: DeadLetterFilter(tokenRange: receipt.firstToken...receipt.lastToken),
-        after: nil, limit: services.limits.request.listedViolations)
+        tenant: tenant, matching: DeadLetterFilter(tokenRange: answer.receipt.tokens), after: nil,
+        limit: services.limits.request.listedViolations)
     } catch {
       throw APIError(error)
     }
-    guard !letters.isEmpty else { return }
-    throw APIError(
+    guard letters.isEmpty else {
+      throw deadLettered(answer, letters.map { ($0.token, $0.reason, $0.message) })
+    }
+  }
+
+  /// Records of a batch that was accepted before may have become dead letters then, and none since.
+  ///
+  /// - Returns: the snapshot that shows what was replayed.
+  private func refuseDiscarded(
+    _ answer: Answer, tenant: TenantID
+  ) async throws(APIError) -> SnapshotID {
+    let settled: SettledRange
+    do throws(CatalogError) {
+      settled = try await services.catalog.settledLetters(
+        in: answer.receipt.tokens, tenant: tenant,
+        limit: services.limits.request.listedViolations)
+    } catch {
+      throw APIError(error)
+    }
+    guard settled.discarded.isEmpty else {
+      throw deadLettered(
+        answer, settled.discarded.map { ($0.token, LetterStanding.discarded, nil) })
+    }
+    return settled.newestSnapshot ?? SnapshotID(0)
+  }
+
+  private func deadLettered(
+    _ answer: Answer, _ letters: [(token: VisibilityToken, reason: String, message: String?)]
+  ) -> APIError {
+    let receipt = answer.receipt
+    let records: [JSONValue] = letters.map { letter in
+      .object(
+        [
+          .init("index", .integer(letter.token.rawValue - receipt.firstToken.rawValue)),
+          .init("token", .integer(letter.token.rawValue)),
+          .init("reason", .string(letter.reason)),
+        ] + (letter.message.map { [.init("message", .string($0))] } ?? []))
+    }
+    return APIError(
       422, "DEAD_LETTERED", "records of the batch could not become rows",
       context: [
-        .init(
-          "dead_lettered",
-          .array(
-            letters.map { letter in
-              .object([
-                .init(
-                  "index", .integer(letter.token.rawValue - receipt.firstToken.rawValue)),
-                .init("token", .integer(letter.token.rawValue)),
-                .init("reason", .string(letter.reason)),
-                .init("message", .string(letter.message)),
-              ])
-            })),
+        .init("dead_lettered", .array(records)),
         .init("accepted_count", .integer(answer.isDuplicate ? 0 : receipt.count)),
         .init("duplicate_count", .integer(answer.isDuplicate ? receipt.count : 0)),
         .init("max_visibility_token", .integer(receipt.lastToken.rawValue)),
