@@ -67,12 +67,12 @@ class DuckLake(Contestant):
         if getattr(self, "_cluster", None):
             self._cluster.stop()
 
-    def _reader(self):
+    def reader(self):
         return WorkerReader({"extensions": self._extensions, "prepare": self._attach},
                             log=self.path("reader.log"))
 
     def create(self, load):
-        reader = self._reader()
+        reader = self.reader()
         reader.rows(rows.create_table(f"lake.{load.table}", key=False))
         reader.stop()
 
@@ -86,7 +86,7 @@ class DuckLake(Contestant):
             log=self.path("clients.log"))
 
     def query(self, table, make_sql):
-        reader = self._reader()
+        reader = self.reader()
         try:
             return reader.rows(make_sql(f"lake.{table}"))
         finally:

@@ -134,6 +134,10 @@ class Postgres(Contestant):
         if getattr(self, "_cluster", None):
             self._cluster.stop()
 
+    @property
+    def dsn(self):
+        return self._cluster.dsn("bench")
+
     def create(self, load):
         statement = rows.create_table(load.table, types=rows.POSTGRESQL_TYPES)
         self._cluster.rows("bench", statement)
@@ -147,7 +151,7 @@ class Postgres(Contestant):
             return self._pgbench(load, rate)
         run = next_run()
         return run_clients("postgres_writer", [
-            {"dsn": self._cluster.dsn("bench"), "table": load.table, "batch": load.batch,
+            {"dsn": self.dsn, "table": load.table, "batch": load.batch,
              "method": load.method, "client": client, "run": run, "seconds": load.seconds}
             for client in range(load.clients)], load.seconds, log=self.path("clients.log"))
 
