@@ -1,7 +1,7 @@
 # Every target installs what it needs first (scripts/deps: quick and offline when nothing is missing).
 .DEFAULT_GOAL := help
 .PHONY: run build test test-race torture simulate keyed-model restore-drill contract lint notices clean help
-.PHONY: bench bench-ingest bench-query bench-visible bench-aged bench-check
+.PHONY: bench bench-ingest bench-query bench-visible bench-aged bench-check bench-guard
 
 run: build ## Build and start the server on its embedded default (127.0.0.1:8080, ./duckmesh-data)
 	@exec .build/release/duckmesh serve
@@ -44,6 +44,11 @@ bench-aged: ## An aged table against ideal files, and growth
 bench-check: ## Test the parts of the benchmarks that need no server
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m unittest discover --quiet \
 	  --start-directory bench/tests --top-level-directory .
+
+bench-guard: ## Hold the instructions of the hot paths against the recorded ones (WRITE=1 records)
+	@scripts/deps bench
+	swift build --configuration release --product HotPaths
+	@WRITE=$(WRITE) /usr/bin/python3 -m bench.guard
 
 torture: ## Torture real processes over a real PostgreSQL, SECONDS (600) long, from SEED (drawn)
 	@scripts/deps test

@@ -11,7 +11,7 @@ import unittest
 import uuid
 from xml.etree import ElementTree
 
-from bench import processes, report, rows, samples, svg, verify, wrk
+from bench import guard, processes, report, rows, samples, svg, verify, wrk
 from bench.__main__ import PEERS, QUESTIONS, chosen, pinned
 from bench.targets import TARGETS, Target, judged
 
@@ -20,6 +20,23 @@ def stored_lines(counts):
     """What a faithful system answers to the checksum query; amounts in units, not hundredths."""
     lines = [verify.expected_line(item, count) for item, count in sorted(counts.items())]
     return [line[:10] + [f"{line[10] // 100}.{line[10] % 100:02}"] + line[11:] for line in lines]
+
+
+class GuardTests(unittest.TestCase):
+    def test_only_what_is_dearer_than_the_tolerance_fails(self):
+        self.assertEqual(
+            [guard.judged("path", found, 1_000)[1] for found in (500, 1_050, 1_051, 5_000)],
+            [False, False, True, True])
+
+    def test_a_path_without_a_reference_fails(self):
+        self.assertTrue(guard.judged("path", 1, None)[1])
+
+    def test_every_recorded_path_has_a_positive_count(self):
+        with open(guard.REFERENCE) as file:
+            recorded = json.load(file)["instructions"]
+        self.assertTrue(recorded)
+        for path, count in recorded.items():
+            self.assertGreater(count, 0, path)
 
 
 class RowTests(unittest.TestCase):
