@@ -3,17 +3,20 @@
 /// Timers, cancellation and the event itself may all try to decide it; the first wins and the
 /// others learn that they came late. This is what makes deadline-aware waiting free of races.
 package final class OneShot<Value: Sendable>: Sendable {
-  private enum State {
+  @usableFromInline
+  enum State {
     case undecided
     case awaited(CheckedContinuation<Value, Never>)
     case decided(Value)
   }
 
-  private let state = Lock<State>(.undecided)
+  @usableFromInline let state = Lock<State>(.undecided)
 
+  @inlinable
   package init() {}
 
   /// Decides the value unless it is decided already; returns whether this call decided it.
+  @inlinable
   @discardableResult
   package func decide(_ value: Value) -> Bool {
     let (isFirst, awaiting): (Bool, CheckedContinuation<Value, Never>?) = state.withLock { state in
@@ -33,6 +36,7 @@ package final class OneShot<Value: Sendable>: Sendable {
   }
 
   /// Waits for the decision. At most one task may wait at a time.
+  @inlinable
   package func value() async -> Value {
     await withCheckedContinuation { continuation in
       let decided: Value? = state.withLock { state in
@@ -53,6 +57,7 @@ package final class OneShot<Value: Sendable>: Sendable {
   }
 
   /// Waits for the decision, and decides `onCancel` if the task is cancelled first.
+  @inlinable
   package func value(onCancel: Value) async -> Value {
     await withTaskCancellationHandler {
       await value()
@@ -63,6 +68,7 @@ package final class OneShot<Value: Sendable>: Sendable {
 
   /// Waits for the decision until the deadline, at which `onDeadline` is decided; a cancelled
   /// task decides `onCancel`.
+  @inlinable
   package func value(
     until deadline: MonotonicInstant, on clock: any MonotonicClock, onDeadline: Value,
     onCancel: Value

@@ -2,9 +2,11 @@ import DuckDB
 
 /// Writes the cells of one column, or of the children of a nested one.
 ///
+/// A class: as a structure it would be copied, its arrays counted, for each cell.
+///
 /// `load` takes the pointers of a chunk's vector; they are valid until the chunk's closure ends,
 /// and every write happens within it.
-struct CellRenderer {
+final class CellRenderer {
   let kind: CellKind
   let scale: Int
   let arraySize: Int
@@ -14,7 +16,7 @@ struct CellRenderer {
   let labels: [[UInt8]]
   let plainLabels: [String]
   let childTypes: [DuckDBType]
-  var children: [CellRenderer]
+  let children: [CellRenderer]
 
   private(set) var data: UnsafeRawPointer?
   private(set) var validity: UnsafePointer<UInt64>?
@@ -54,7 +56,7 @@ struct CellRenderer {
     children = childTypes.map { CellRenderer($0, bigIntsAsStrings: bigIntsAsStrings) }
   }
 
-  mutating func load(_ vector: DuckDBVector) {
+  func load(_ vector: DuckDBVector) {
     data = vector.data
     validity = vector.validity
     elementCount = vector.count
@@ -80,7 +82,7 @@ struct CellRenderer {
   }
 
   /// Forgets the pointers of the chunk.
-  mutating func unload() {
+  func unload() {
     data = nil
     validity = nil
     elementCount = 0

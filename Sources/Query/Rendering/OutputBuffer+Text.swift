@@ -138,12 +138,29 @@ extension OutputBuffer {
 
   /// A UUID in its 36 characters.
   mutating func appendUUID(_ value: UInt128) {
-    for position in 0..<32 {
-      if position == 8 || position == 12 || position == 16 || position == 20 {
-        appendReserved(UInt8(ascii: "-"))
+    let high = UInt64(truncatingIfNeeded: value >> 64)
+    let low = UInt64(truncatingIfNeeded: value)
+    appendHexadecimal(high >> 32, digits: 8)
+    appendReserved(UInt8(ascii: "-"))
+    appendHexadecimal(high >> 16, digits: 4)
+    appendReserved(UInt8(ascii: "-"))
+    appendHexadecimal(high, digits: 4)
+    appendReserved(UInt8(ascii: "-"))
+    appendHexadecimal(low >> 48, digits: 4)
+    appendReserved(UInt8(ascii: "-"))
+    appendHexadecimal(low, digits: 12)
+  }
+
+  /// The last digits of a number.
+  @inline(__always)
+  private mutating func appendHexadecimal(_ value: UInt64, digits count: Int) {
+    appendReserved(atMost: count) { target in
+      let digits = hexadecimalDigits.utf8Start
+      for place in 0..<count {
+        target[place] =
+          digits[Int(truncatingIfNeeded: value >> UInt64(4 &* (count &- 1 &- place))) & 15]
       }
-      let digit = Int(truncatingIfNeeded: value >> UInt128(124 - 4 * position)) & 15
-      appendReserved(hexadecimalDigits.utf8Start[digit])
+      return count
     }
   }
 

@@ -8,7 +8,7 @@ package final class RowRenderer {
   private let columnNames: [String]
   /// What stands before each cell of an NDJSON object: `{"a":`, then `,"b":`.
   private let memberPrefixes: [[UInt8]]
-  private var cells: [CellRenderer]
+  private let cells: [CellRenderer]
 
   /// With `bigIntsAsStrings`, BIGINT and UBIGINT are JSON strings, for readers whose numbers
   /// are doubles; CSV stays the same.

@@ -8,11 +8,13 @@ package struct APIHandler: Sendable {
   private let services: APIServices
   private let gate: HeadGate
   private let ingest: IngestHandler
+  private let acceptedRequests: Counter
 
   package init(services: APIServices) {
     self.services = services
     gate = HeadGate(services.configuration, rates: services.rates)
     ingest = IngestHandler(services: services)
+    acceptedRequests = services.metrics.ingest.requests.with("ok")
   }
 
   package var hooks: HTTPServerHooks {
@@ -70,7 +72,7 @@ package struct APIHandler: Sendable {
       } else {
         response = try await ingest.handle(request, context)
       }
-      services.metrics.ingest.requests.with("ok").increment()
+      acceptedRequests.increment()
       return response
     case .query: return try await QueryHandler(services: services).handle(request, context)
     case .uiSchema: return try await SchemaHandler(services: services).handle(request, context)

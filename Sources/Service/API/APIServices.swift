@@ -12,7 +12,9 @@ import Replayer
 import Runtime
 
 /// What the routes work with; made once by the composition.
-package struct APIServices: Sendable {
+///
+/// A class, because every handler of every request holds it.
+package final class APIServices: Sendable {
   let configuration: ServerConfiguration
   let catalog: any Catalog & EventReplayCatalog
   let bus: any IngestBus & RetainedEvents

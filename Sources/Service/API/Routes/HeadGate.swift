@@ -110,8 +110,7 @@ struct HeadGate: Sendable {
     _ head: HTTPRequestHead, takesBatches: Bool
   ) throws(APIError) {
     let type = head.headers["Content-Type"] ?? ""
-    let essence = type.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
-    guard essence == "application/json" else {
+    guard MediaType.essence(of: type) == MediaType.json else {
       throw APIError(
         415, "UNSUPPORTED_MEDIA_TYPE",
         "send the header Content-Type: application/json"

@@ -11,8 +11,7 @@ enum BatchFormat: String, CaseIterable, Sendable {
 
   /// The format that a media type names, whatever its parameters.
   init?(mediaType: String) {
-    let essence = mediaType.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
-    self.init(rawValue: essence)
+    self.init(rawValue: MediaType.essence(of: mediaType))
   }
 
   /// The reader of bodies of lines; nil for files that have no records of their own.
