@@ -149,6 +149,33 @@ import Testing
     }
   }
 
+  /// It may be in the dropped table: as "gone" it would be sent on to another table of that name.
+  @Test func aLostAnswerBeforeTheDropOfTheTableIsAnUnknownOutcome() async throws {
+    try await withMesh { mesh in
+      let (table, kept) = (try await mesh.makeTable(), try await mesh.makeTable(of: "two"))
+      let cut = FailingTimes(1)
+      let bus = BreakableBus(
+        mesh.bus,
+        after: { () async throws(BusError) in
+          guard cut.isFailing else { return }
+          _ = try? await mesh.catalog.dropTable(named: table.name, tenant: table.tenant)
+          throw .outcomeUnknown(reason: "the answer was lost")
+        })
+      try await running(publisher(mesh, bus)) { publisher, _ in
+        await #expect(throws: PublisherError.outcomeUnknown) {
+          _ = try await publisher.publish(submission(table, 1))
+        }
+        // Nothing is unknown about those that come after the drop, or to other tables.
+        let later = try await publisher.publish(submission(table, 2))
+        guard case .tableGone = later else { throw NeverHappened(what: "\(later)") }
+        guard case .accepted = try await publisher.publish(submission(kept, 3)) else {
+          throw NeverHappened(what: "acceptance")
+        }
+      }
+      #expect(try await mesh.account(of: table).acknowledged == 1)
+    }
+  }
+
   @Test func aFailureIsToldToEachAndTheLaneGoesOn() async throws {
     try await withMesh { mesh in
       let table = try await mesh.makeTable()

@@ -22,7 +22,11 @@ package struct PublishProtocol: Sendable {
 
   private let attemptLimit: Int
   private var attempts = 0
-  private var mayBeApplied = false
+
+  /// Whether an earlier sending may be durable. Its keys say so, but for a table that has been
+  /// dropped since: that one is gone is then no answer, and the request must not be sent to another
+  /// table of the same name.
+  package private(set) var mayBeApplied = false
 
   /// - Parameter attemptLimit: how often a group is sent while its outcome is unknown.
   package init(attemptLimit: Int) { self.attemptLimit = attemptLimit }

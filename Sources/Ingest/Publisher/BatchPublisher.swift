@@ -43,6 +43,7 @@ package struct BatchPublisher: Sendable {
       }
     }
     switch (action, reply) {
+    case (.acknowledge, .success(.tableGone)) where flow.mayBeApplied: throw .outcomeUnknown
     case (.acknowledge, .success(let outcome)):
       CrashPoint.afterPublish.reached()
       metrics.ingest.publishLatencyMs.observe((clock.now - started).milliseconds)

@@ -80,8 +80,9 @@ final class PublishLane: Sendable {
     let (group, order) = PublishGroup.forming(entries.map(\.submission))
     let started = clock.now
     let outcomes: [PublishOutcome]
+    let mayHaveComeBefore: Bool
     do {
-      outcomes = try await publishResending(group)
+      (outcomes, mayHaveComeBefore) = try await publishResending(group)
     } catch {
       logger.error(
         "publishing failed", errorCode: "PUBLISH_FAILED",
@@ -95,14 +96,18 @@ final class PublishLane: Sendable {
       Double(group.tenants.reduce(0) { $0 + $1.body.recordCount }))
     report(group, outcomes)
     for (position, index) in order.enumerated() {
-      entries[index].entry.decide(.success(outcomes[position]))
+      let isUnknown = mayHaveComeBefore && outcomes[position] == .tableGone
+      entries[index].entry.decide(
+        isUnknown ? .failure(.outcomeUnknown) : .success(outcomes[position]))
     }
   }
 
   /// Sends a group, again while its outcome is unknown: its keys answer what became of it.
+  ///
+  /// - Returns: the outcomes of the last sending, and whether an earlier one may be durable.
   private func publishResending(
     _ group: PublishGroup
-  ) async throws(PublisherError) -> [PublishOutcome] {
+  ) async throws(PublisherError) -> ([PublishOutcome], Bool) {
     var flow = PublishProtocol(attemptLimit: options.attempts)
     var action = flow.begin()
     var reply = Result<[PublishOutcome], BusError>.failure(.closed)
@@ -115,7 +120,7 @@ final class PublishLane: Sendable {
       action = flow.received(Self.meaning(of: reply))
     }
     switch (action, reply) {
-    case (.acknowledge, .success(let outcomes)): return outcomes
+    case (.acknowledge, .success(let outcomes)): return (outcomes, flow.mayBeApplied)
     case (.refuse, .failure(let error)): throw PublisherError(error)
     default: throw .outcomeUnknown
     }
