@@ -60,6 +60,9 @@ def main():
     if os.path.exists(REFERENCE):
         with open(REFERENCE) as file:
             recorded = json.load(file)["instructions"]
+    gone = sorted(set(recorded) - set(paths))
+    if gone and os.environ.get("WRITE") != "1":
+        raise SystemExit(f"guard: recorded, but not counted any more: {', '.join(gone)}")
     counted, failed = {}, False
     for path in paths:
         counted[path] = cost(path)

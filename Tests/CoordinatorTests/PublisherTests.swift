@@ -6,6 +6,44 @@ import Publisher
 import Runtime
 import Testing
 
+/// A bus that loses its first answer and gives the second.
+private struct ForgetfulBatchBus: BatchBus {
+  let cut = FailingTimes(1)
+  let second: BatchOutcome
+
+  func publish(_ batch: BatchPublish) async throws(BusError) -> BatchOutcome {
+    if cut.isFailing { throw .outcomeUnknown(reason: "the answer was lost") }
+    return second
+  }
+
+  func standing(
+    of key: KeyHash, producer: KeyHash?
+  ) async throws(BusError) -> BatchStanding { throw .closed }
+  func beginUpload(
+    _ upload: UploadID, tenant: TenantID, leaseMs: Int
+  ) async throws(BusError) { throw .closed }
+  func abandonUpload(_ upload: UploadID) async throws(BusError) -> Bool { throw .closed }
+  func collectableUploads(
+    settledSeconds: Int, limit: Int
+  ) async throws(BusError) -> [UploadID] { throw .closed }
+  func forgetUploads(_ uploads: [UploadID]) async throws(BusError) { throw .closed }
+  func unknownUploads(
+    among uploads: [UploadID]
+  ) async throws(BusError) -> [UploadID] { throw .closed }
+}
+
+extension PublisherTests.TableChange {
+  fileprivate func happen(to table: TableRecord, _ mesh: Mesh) async throws {
+    switch self {
+    case .drop: _ = try await mesh.catalog.dropTable(named: table.name, tenant: table.tenant)
+    case .alteration:
+      let columns = table.definition.schema.columns + [.init(name: "later", type: .bigint)]
+      _ = try await mesh.evolve(
+        table, to: EvolvingTable.Step(columns: columns, payloads: []))
+    }
+  }
+}
+
 /// The publisher over a real bus, and over one that fails.
 @Suite struct PublisherTests {
   /// The bus of a mesh, with what a test does to its publishing.
@@ -149,8 +187,12 @@ import Testing
     }
   }
 
-  /// It may be in the dropped table: as "gone" it would be sent on to another table of that name.
-  @Test func aLostAnswerBeforeTheDropOfTheTableIsAnUnknownOutcome() async throws {
+  enum TableChange: CaseIterable { case drop, alteration }
+
+  /// It may be in the table as it was: taken for a refusal it would be sent on, in the end to
+  /// another table of that name.
+  @Test(arguments: TableChange.allCases)
+  func aLostAnswerBeforeAChangeOfTheTableIsAnUnknownOutcome(_ change: TableChange) async throws {
     try await withMesh { mesh in
       let (table, kept) = (try await mesh.makeTable(), try await mesh.makeTable(of: "two"))
       let cut = FailingTimes(1)
@@ -158,7 +200,7 @@ import Testing
         mesh.bus,
         after: { () async throws(BusError) in
           guard cut.isFailing else { return }
-          _ = try? await mesh.catalog.dropTable(named: table.name, tenant: table.tenant)
+          try? await change.happen(to: table, mesh)
           throw .outcomeUnknown(reason: "the answer was lost")
         })
       try await running(publisher(mesh, bus)) { publisher, _ in
@@ -167,12 +209,40 @@ import Testing
         }
         // Nothing is unknown about those that come after the drop, or to other tables.
         let later = try await publisher.publish(submission(table, 2))
-        guard case .tableGone = later else { throw NeverHappened(what: "\(later)") }
+        #expect(later == (change == .drop ? .tableGone : .schemaChanged))
         guard case .accepted = try await publisher.publish(submission(kept, 3)) else {
           throw NeverHappened(what: "acceptance")
         }
       }
       #expect(try await mesh.account(of: table).acknowledged == 1)
+    }
+  }
+
+  @Test(arguments: [
+    (BatchOutcome.tableGone, false), (.schemaChanged, false), (.producerFenced(current: 2), false),
+    (.producerGap(expected: 3), false), (.keyReused, true),
+    (.duplicate(BatchReceipt(firstToken: VisibilityToken(1), count: 1)), true),
+  ])
+  func aBatchWhoseAnswerIsLostIsRefusedOnlyByItsKey(
+    _ second: BatchOutcome, _ isAnswer: Bool
+  ) async throws {
+    try await withMesh { mesh in
+      let table = try await mesh.makeTable()
+      let publisher = BatchPublisher(
+        bus: ForgetfulBatchBus(second: second), clock: SystemMonotonicClock(),
+        metrics: mesh.metrics
+      ) { _, _, _ in }
+      let batch = BatchPublish(
+        tenant: table.tenant, table: table.id, schemaVersion: table.schemaVersion,
+        key: KeyHash(high: 1, low: 1), content: 1, producer: nil,
+        body: SegmentCodec.encode([submission(table, 1).run]), upload: nil)
+      if isAnswer {
+        #expect(try await publisher.publish(batch) == second)
+      } else {
+        await #expect(throws: PublisherError.outcomeUnknown) {
+          _ = try await publisher.publish(batch)
+        }
+      }
     }
   }
 

@@ -77,7 +77,9 @@ enum HotPath: String, CaseIterable {
         TenantBatch(
           tenant: tenant, requests: requests, body: SegmentCodec.encode(runs))
       ])
-      consume(try await bus.publish(group).count)
+      for outcome in try await bus.publish(group) {
+        guard case .accepted = outcome else { preconditionFailure("\(outcome)") }
+      }
     }
   }
 

@@ -24,7 +24,7 @@ enum Sample {
     IngestTable(tenant: TenantID(1), table: TableID(1), schema: try schema())
   }
 
-  /// Fourteen digits of a number, for the places of a key that differ.
+  /// A key in the form of a UUID whose last twelve digits are the number.
   static func key(_ number: Int) -> String {
     let digits = String(number + 100_000_000_000)
     return "019f2d3c-8a11-7000-8000-\(digits)"

@@ -70,7 +70,8 @@ class PlainDuckDB(Contestant):
         self._reader = WorkerReader({}, "2.0.0", self.path("log"))
 
     def stop(self):
-        self._reader.stop()
+        if getattr(self, "_reader", None):
+            self._reader.stop()
 
     def create(self, load):
         pass

@@ -43,7 +43,9 @@ package struct BatchPublisher: Sendable {
       }
     }
     switch (action, reply) {
-    case (.acknowledge, .success(.tableGone)) where flow.mayBeApplied: throw .outcomeUnknown
+    case (.acknowledge, .success(let outcome))
+    where flow.mayBeApplied && !outcome.tellsOfEarlierSendings:
+      throw .outcomeUnknown
     case (.acknowledge, .success(let outcome)):
       CrashPoint.afterPublish.reached()
       metrics.ingest.publishLatencyMs.observe((clock.now - started).milliseconds)
@@ -54,6 +56,17 @@ package struct BatchPublisher: Sendable {
       return outcome
     case (.refuse, .failure(let error)): throw PublisherError(error)
     default: throw .outcomeUnknown
+    }
+  }
+}
+
+extension BatchOutcome {
+  /// Whether the key was asked: the table and the producer's turn are looked at before it, and an
+  /// earlier sending may have come before they changed.
+  fileprivate var tellsOfEarlierSendings: Bool {
+    switch self {
+    case .accepted, .duplicate, .keyReused: true
+    case .tableGone, .schemaChanged, .producerFenced, .producerGap, .uploadExpired: false
     }
   }
 }

@@ -96,7 +96,7 @@ final class PublishLane: Sendable {
       Double(group.tenants.reduce(0) { $0 + $1.body.recordCount }))
     report(group, outcomes)
     for (position, index) in order.enumerated() {
-      let isUnknown = mayHaveComeBefore && outcomes[position] == .tableGone
+      let isUnknown = mayHaveComeBefore && !outcomes[position].tellsOfEarlierSendings
       entries[index].entry.decide(
         isUnknown ? .failure(.outcomeUnknown) : .success(outcomes[position]))
     }
@@ -147,6 +147,17 @@ final class PublishLane: Sendable {
       if let head = accepted.first?.head, accepted.contains(where: { $0.newCount > 0 }) {
         onPublished(batch.tenant, head, batch.body.byteCount)
       }
+    }
+  }
+}
+
+extension PublishOutcome {
+  /// Whether the keys were asked: a table that is gone or was altered is found out before them, and
+  /// an earlier sending may have come before the change.
+  fileprivate var tellsOfEarlierSendings: Bool {
+    switch self {
+    case .accepted, .keyReused: true
+    case .tableGone, .schemaChanged: false
     }
   }
 }

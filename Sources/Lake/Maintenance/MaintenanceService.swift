@@ -68,7 +68,7 @@ package final class MaintenanceService: Service {
     var nextRetention = clock.now
     while !Task.isCancelled {
       await report("compaction") { () async throws(EnvironmentFailure) in
-        _ = try await self.compact(mergesPerTable: Self.mergesPerRound, awaitsRest: true)
+        _ = try await self.compactRound()
       }
       if clock.now >= nextRetention {
         await report("retention") { () async throws(EnvironmentFailure) in
@@ -94,13 +94,26 @@ package final class MaintenanceService: Service {
     }
   }
 
+  /// What the loop does in one round.
+  package func compactRound() async throws(EnvironmentFailure) -> CompactionSummary {
+    try await compact(mergesPerTable: Self.mergesPerRound, restedSince: nil)
+  }
+
   /// Merges everything that there is to merge, and rewrites what would be worth it after a rest.
+  ///
+  /// Files that come while it works have to rest, or upserts could keep it at one table for ever.
   package func compactNow() async throws(EnvironmentFailure) -> CompactionSummary {
-    try await compact(mergesPerTable: 1_000, awaitsRest: false)
+    let newest: SnapshotID
+    do throws(CatalogError) {
+      newest = try await catalog.snapshot(before: SnapshotID(.max)) ?? SnapshotID(-1)
+    } catch {
+      throw .catalog("\(error)")
+    }
+    return try await compact(mergesPerTable: 1_000, restedSince: newest)
   }
 
   private func compact(
-    mergesPerTable: Int, awaitsRest: Bool
+    mergesPerTable: Int, restedSince: SnapshotID?
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     try await inTurn(turn) { () async throws(EnvironmentFailure) in
       let candidates = try await self.candidates()
@@ -110,7 +123,7 @@ package final class MaintenanceService: Service {
         do throws(EnvironmentFailure) {
           summary =
             try await summary
-            + self.merger.compact(candidate, limit: mergesPerTable, awaitsRest: awaitsRest)
+            + self.merger.compact(candidate, limit: mergesPerTable, restedSince: restedSince)
         } catch {
           // A table that cannot be merged (a lost file) must not keep the others from it.
           failure = failure ?? error
@@ -127,9 +140,13 @@ package final class MaintenanceService: Service {
       let crowded = try await catalog.mergeCandidates(
         above: limits.mergeFanIn - 1, limit: Self.tablesPerRound
       ).map(\.table)
-      let decayed = try await catalog.rewriteCandidates(
-        above: MergePlanner.restedShare, limit: Self.tablesPerRound)
-      return crowded + decayed.filter { !crowded.contains($0) }
+      // Those that are certainly due first: of the others many may have to rest, or be too large.
+      var candidates = crowded
+      for share in [MergePlanner.decayedShare, MergePlanner.restedShare] {
+        let decayed = try await catalog.rewriteCandidates(above: share, limit: Self.tablesPerRound)
+        candidates += decayed.filter { !candidates.contains($0) }
+      }
+      return candidates
     } catch {
       throw .catalog("\(error)")
     }

@@ -45,9 +45,10 @@ package struct MergePlanner: Sendable {
   private static let quickRows: Int64 = 2_000_000
 
   /// The same for quick files that have rested: what is left of a wave of upserts once it is over
-  /// would otherwise slow every query until the next one.
+  /// would otherwise slow every query until the next one. Under steady upserts each version of a
+  /// file is kept for as long as a snapshot that shows it, so the rest must not be short.
   package static let restedShare = 0.005
-  private static let shortestRestMs = 60_000
+  private static let shortestRestMs = 600_000
   private static let rowsPerShortestRest: Int64 = 4_000_000
 
   /// Files with at most so many live rows, one row group, are rewritten together wherever they
@@ -102,7 +103,7 @@ package struct MergePlanner: Sendable {
   /// for all files, because none has deletions that rest would make worth rewriting.
   ///
   /// The longer, the larger the table is: of a table under steady upserts no more than some four
-  /// million rows are rewritten a minute for the sake of the small share.
+  /// million rows are rewritten in ten minutes for the sake of the small share.
   package func restMs(_ files: [File]) -> Int? {
     let gains = files.contains {
       Self.isDecayed($0, quickShare: Self.restedShare)
@@ -110,7 +111,8 @@ package struct MergePlanner: Sendable {
     }
     guard gains else { return nil }
     let rows = files.reduce(0) { $0 + $1.liveRows }
-    return Self.shortestRestMs * Int(max(1, rows / Self.rowsPerShortestRest))
+    let rests = (rows + Self.rowsPerShortestRest - 1) / Self.rowsPerShortestRest
+    return Self.shortestRestMs * Int(max(1, rests))
   }
 
   private func next(

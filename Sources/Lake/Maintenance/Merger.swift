@@ -42,13 +42,14 @@ struct Merger: Sendable {
 
   /// Merges a table until nothing is left to do, at most `limit` times.
   ///
-  /// - Parameter awaitsRest: whether files with few deletions stay until they have rested.
+  /// - Parameter restedSince: files that began then or before have rested, whatever their age; nil
+  ///   where each has to come of age.
   func compact(
-    _ table: TableID, limit: Int, awaitsRest: Bool
+    _ table: TableID, limit: Int, restedSince: SnapshotID?
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     var summary = CompactionSummary(tables: 1)
     for _ in 0..<limit {
-      guard let step = try await mergeUnderLease(table, awaitsRest: awaitsRest) else { break }
+      guard let step = try await mergeUnderLease(table, restedSince: restedSince) else { break }
       summary = summary + step
       if step.lost > 0 { break }
     }
@@ -58,9 +59,9 @@ struct Merger: Sendable {
   /// One merge, whose lease is given back however it ends: whoever comes next need not wait for it
   /// to run out.
   private func mergeUnderLease(
-    _ id: TableID, awaitsRest: Bool
+    _ id: TableID, restedSince: SnapshotID?
   ) async throws(EnvironmentFailure) -> CompactionSummary? {
-    let (epoch, work) = try await plan(id, awaitsRest: awaitsRest)
+    let (epoch, work) = try await plan(id, restedSince: restedSince)
     guard let epoch else { return nil }
     var result: Result<CompactionSummary?, EnvironmentFailure> = .success(nil)
     if let work {
@@ -77,7 +78,7 @@ struct Merger: Sendable {
   }
 
   private func plan(
-    _ id: TableID, awaitsRest: Bool
+    _ id: TableID, restedSince: SnapshotID?
   ) async throws(EnvironmentFailure) -> (LeaseEpoch?, Work?) {
     do throws(CatalogError) {
       guard let table = try await catalog.tables(ids: [id]).first, !table.isDropped else {
@@ -86,11 +87,17 @@ struct Merger: Sendable {
       let files = try await catalog.liveFiles(of: id).map {
         MergePlanner.File(record: $0.file, schemaVersion: $0.schemaVersion)
       }
+      let rested: SnapshotID
+      if let restedSince {
+        rested = restedSince
+      } else {
+        rested = try await ofAge(files, table)
+      }
       guard
         let step = planner.next(
           files, isKeyed: table.definition.isKeyed,
           isClustered: table.definition.layout.isClustered, versionBegin: table.versionBegin,
-          restedSince: awaitsRest ? try await restedSince(files, table) : SnapshotID(.max)),
+          restedSince: rested),
         let epoch = try await catalog.leaseTable(id, owner: owner, leaseMs: Self.leaseMs)
       else { return (nil, nil) }
       // As it is now that nobody else merges it. A merge's inputs are of one version, and their
@@ -107,8 +114,8 @@ struct Merger: Sendable {
     }
   }
 
-  /// The snapshot at or before which files began that have rested by now.
-  private func restedSince(
+  /// The snapshot at or before which files began that have come of age by now.
+  private func ofAge(
     _ files: [MergePlanner.File], _ table: TableRecord
   ) async throws(CatalogError) -> SnapshotID {
     guard let rest = planner.restMs(files) else { return SnapshotID(-1) }
