@@ -23,9 +23,9 @@ package struct PublishProtocol: Sendable {
   private let attemptLimit: Int
   private var attempts = 0
 
-  /// Whether an earlier sending may be durable. Its keys say so, but for a table that has been
-  /// dropped since: that one is gone is then no answer, and the request must not be sent to another
-  /// table of the same name.
+  /// Whether an earlier sending may be durable. Then only an answer that comes from the keys is
+  /// one: what is found out before them (the table is gone or altered, a producer is fenced or has
+  /// gone on) may have come after that sending, and says nothing of it.
   package private(set) var mayBeApplied = false
 
   /// - Parameter attemptLimit: how often a group is sent while its outcome is unknown.
