@@ -21,6 +21,9 @@ struct PoolFixture {
   let lake: Lake
   let pool: WorkerPool
 
+  /// How long a test waits for what must happen: a busy machine is no fault of the pool's.
+  static let patienceMs = 120_000
+
   /// Every pool is some processes: all tests at once would measure the machine, not the pool.
   private static let places = AsyncSemaphore(permits: 2, maximumWaiters: 1_000)
 
@@ -47,7 +50,8 @@ struct PoolFixture {
     options.sandboxMode = .require
     options.memoryLimitBytes = 256 << 20
     options.maximumWorkers = 4
-    options.birthLimitMs = 120_000
+    options.birthLimitMs = patienceMs
+    options.graceMs = patienceMs
     adjustment.apply(&options)
     let pool = WorkerPool(options: options)
     do {
@@ -65,7 +69,7 @@ struct PoolFixture {
 
   @discardableResult
   func run(
-    _ sql: String, tenant: Int64 = 1, timeoutMs: Int = 20_000,
+    _ sql: String, tenant: Int64 = 1, timeoutMs: Int = Self.patienceMs,
     _ configure: (inout WorkerQuery) -> Void = { _ in }, listing: [ListedTable] = []
   ) async throws -> CollectedAnswer {
     var query = WorkerQuery(sql: sql)
@@ -110,7 +114,7 @@ struct PoolFixture {
   func probe(_ operation: String, _ path: String) async throws -> Int32 {
     try await pool.probe(
       operation, path: path, tenant: lake.binding(1),
-      deadline: SystemMonotonicClock().now.advanced(byMs: 20_000))
+      deadline: SystemMonotonicClock().now.advanced(byMs: Self.patienceMs))
   }
 
   /// Returns once the pool's counts are as wanted; the test's own time limit bounds it.
@@ -129,7 +133,7 @@ struct PoolFixture {
 
   /// The failure's class, or nil when the statement answered.
   func failure(
-    of sql: String, tenant: Int64 = 1, timeoutMs: Int = 20_000,
+    of sql: String, tenant: Int64 = 1, timeoutMs: Int = Self.patienceMs,
     _ configure: (inout WorkerQuery) -> Void = { _ in }
   ) async -> Failure? {
     do {
