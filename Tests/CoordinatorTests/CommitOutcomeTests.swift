@@ -81,8 +81,12 @@ import Testing
         }
         return try await perform(commit)
       }
-      try await running(mesh.coordinator()) { _ in
-        // Nobody waits, so that all three are due together.
+      // All are due when the backlog tells of them, whatever their age.
+      let coordinator = mesh.coordinator {
+        $0.flush.flushIntervalMs = 0
+        $0.flush.filesPerSecond = 1_000_000
+      }
+      try await running(coordinator) { _ in
         for table in [tables[0], tables[2]] {
           try await eventually {
             mesh.hub.watermark(of: table.tenant)?.token == VisibilityToken(10)

@@ -224,8 +224,10 @@ import Testing
     for attempt in 0..<20 where !held.seen.contains(.cancelEventReplay) {
       let begun = try await client.post(
         "/v1/replays",
-        #"{"source_table": "t", "from_token": 1, "series": "\#(attempt)", "into_existing_rows": true}"#
-      )
+        #"""
+        {"source_table": "t", "from_token": 1, "to_token": 1, "series": "\#(attempt)",
+          "into_existing_rows": true}
+        """#)
       try held.hold(.startEventReplay, begun, 202)
       let path = "/v1/replays/\(begun["replay_id"]?.integer ?? 0)"
       let cancelled = try await client.delete(path)

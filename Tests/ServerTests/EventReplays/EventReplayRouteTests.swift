@@ -88,6 +88,33 @@ import Testing
     #expect(try await client.rows("FROM a ORDER BY id", token: back.token) == both)
   }
 
+  /// What a client does whose answer was lost.
+  @Test func aRequestThatIsSentAgainIsTheSameReplay() async throws {
+    let client = try ServerProcess.shared.newTenant()
+    try await client.createTable("a", "id BIGINT").expect(201)
+    try await client.createTable("b", "id BIGINT").expect(201)
+    for key in 1...5 {
+      try await client.ingestVisibly("a", key: "\(key)", #"{"id": \#(key)}"#).expect(200)
+    }
+    let closed = #"{"source_table": "a", "target_table": "b", "from_token": 1, "to_token": 5}"#
+    let first = try await Self.completed(client, closed)
+    #expect(try await Self.completed(client, closed)["replay_id"] == first["replay_id"])
+    let open = #"{"source_table": "a", "target_table": "b", "from_token": 1}"#
+    let refused = try await client.post("/v1/replays", open)
+    refused.expectError(409, "TARGET_NOT_EMPTY")
+    #expect(refused["context", "replay_id"] == first["replay_id"])
+
+    // Into its own rows: each replay's events would be the next one's.
+    let own = #"{"source_table": "a", "from_token": 1, "series": "s", "into_existing_rows": true"#
+    try await client.post("/v1/replays", own + "}").expectError(400, "INVALID_FIELD")
+    for _ in 0..<2 {
+      let replay = try await Self.completed(client, own + #", "to_token": 5}"#)
+      #expect(
+        try await client.rows("SELECT count(*), sum(id)::BIGINT FROM a", token: replay.token)
+          == "[[10,30]]")
+    }
+  }
+
   @Test func tablesThatDoNotGoTogetherAreRefusedByColumn() async throws {
     let client = try ServerProcess.shared.newTenant()
     try await client.createTable("a", "id BIGINT", "n BIGINT", "gone VARCHAR").expect(201)
@@ -206,8 +233,12 @@ import Testing
       try await client.post("/v1/replays", #"{"source_table": "b", "from_token": 1}"#)
         .expectError(409, "REPLAY_RUNNING")
       try await client.post(
-        "/v1/replays", #"{"source_table": "b", "from_token": 1, "into_existing_rows": true}"#
+        "/v1/replays",
+        #"{"source_table": "b", "from_token": 1, "to_token": 500, "into_existing_rows": true}"#
       ).expectError(409, "REPLAY_RUNNING")
+      // The newest event is another one by now.
+      #expect(
+        try await client.post("/v1/replays", body).expect(202)["replay_id"] == begun["replay_id"])
       let path = "/v1/replays/\(begun["replay_id"]?.integer ?? 0)"
       let cancelled = try await client.delete(path).expect(200)
       #expect(cancelled["status"]?.text == "cancelled")

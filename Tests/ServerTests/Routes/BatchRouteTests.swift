@@ -87,6 +87,15 @@ import Testing
     fenced.expectError(403, "PRODUCER_FENCED")
     #expect(fenced["context", "current_epoch"]?.integer == 1)
     #expect(try await send(2, 0, Self.lines(1)).expect(200).token == 6)
+    // One whose turn has gone by hears of what was accepted, and of nothing else.
+    for refused in [gap, fenced] { #expect(refused["context", "max_visibility_token"] == nil) }
+    let late = try await send(1, 1, Self.lines(2))
+    late.expectError(403, "PRODUCER_FENCED")
+    #expect(late["context", "max_visibility_token"]?.integer == 5)
+    for sequence in 1...6 { try await send(2, sequence, Self.lines(1)).expect(200) }
+    let old = try await send(2, 0, Self.lines(1))
+    old.expectError(409, "PRODUCER_SEQUENCE_GAP")
+    #expect(old["context", "max_visibility_token"]?.integer == 6)
   }
 
   @Test func badRecordsAreNamedAndNothingOfTheBatchIsKept() async throws {

@@ -64,11 +64,26 @@ extension PostgreSQLIngestBus: BatchBus {
       standing.receipt = BatchReceipt(
         firstToken: VisibilityToken(token), count: Int(rows.int64(0, 1)))
       standing.content = rows.int64(0, 2)
+      try await confirmWhatWasRead()
     }
     if let epoch = rows.optionalInt64(0, 3) {
       standing.producer = ProducerState(epoch: epoch, sequence: rows.int64(0, 4))
     }
     return standing
+  }
+
+  /// Returns when what was read is as durable as what a publish acknowledges.
+  ///
+  /// A commit is seen by others although its synchronous standby does not have it when its wait was
+  /// cut short, and whoever resends a batch may ask for that very reason. A commit that comes after
+  /// it waits for both; a message in the log makes one without taking a lock.
+  private func confirmWhatWasRead() async throws(BusError) {
+    do {
+      _ = try await database.publishing.call(
+        "SELECT pg_logical_emit_message(true, 'duckmesh', '') IS NOT NULL", [])
+    } catch {
+      throw BusError(error)
+    }
   }
 
   package func beginUpload(

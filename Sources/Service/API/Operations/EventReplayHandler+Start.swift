@@ -19,40 +19,60 @@ extension EventReplayHandler {
     let source = try await table(asked.sourceName, tenant, isDropped: asked.isSourceDropped)
     let target = try await table(asked.targetName, tenant, isDropped: false)
     try Self.check(source, into: target)
+    guard asked.to != nil || source.id != target.id || !asked.allowsRows else {
+      // Sent again, an open range would hold what the first replay has written.
+      throw .invalidField(
+        "to_token", "given, or \"to_time\", for a replay of a table into its own rows")
+    }
     let range = try await range(asked, tenant: tenant.id)
     let order = EventReplayOrder(
       source: source.id, target: target.id, range: range, series: asked.series)
-    if let running = try await running(order, tenant: tenant.id) {
-      return .json(status: 202, context) { Self.write(running, &$0) }
+    let known = try await replays(of: tenant.id)
+    if let same = try Self.same(as: order, isOpenEnded: asked.to == nil, among: known) {
+      return .json(status: 202, context) { Self.write(same, &$0) }
     }
-    if !asked.allowsRows { try await checkEmpty(target, tenant: tenant) }
+    if !asked.allowsRows { try await checkEmpty(target, tenant: tenant, known) }
     let begun: (replay: EventReplay, isNew: Bool)
     do {
       begun = try await services.catalog.beginReplay(order, tenant: tenant.id)
     } catch {
       throw APIError(error)
     }
-    guard begun.isNew || begun.replay.order == order else { throw .replayRunning(begun.replay) }
+    guard begun.isNew || order.isMeant(by: begun.replay.order, isOpenEnded: asked.to == nil)
+    else { throw .replayRunning(begun.replay) }
     services.replays?.wanted()
     services.logger.with(tenantId: tenant.name, traceId: context.traceID).info(
       "replay begun", [.detail: LogValue("\(begun.replay.id)")])
     return .json(status: 202, context) { Self.write(begun.replay, &$0) }
   }
 
-  /// The tenant's running replay, when it is the one that is asked for: it may have filled the
-  /// target by now, which must not be held against who asks again.
-  private func running(
-    _ order: EventReplayOrder, tenant: TenantID
-  ) async throws(APIError) -> EventReplay? {
-    let newest: EventReplay?
+  /// Newest first.
+  private func replays(of tenant: TenantID) async throws(APIError) -> [EventReplay] {
     do {
-      newest = try await services.catalog.eventReplays(tenant: tenant, before: nil, limit: 1).first
+      return try await services.catalog.eventReplays(
+        tenant: tenant, before: nil, limit: EventReplayLimits.kept)
     } catch {
       throw APIError(error)
     }
-    guard let newest, newest.status == .running else { return nil }
-    guard newest.order == order else { throw .replayRunning(newest) }
-    return newest
+  }
+
+  /// The replay that was begun by the same request, which is sent again: it may have filled the
+  /// target by now, and that must not be held against who asks.
+  ///
+  /// - Parameter isOpenEnded: where the request names no end, the newest event may be another one
+  ///   by now. What is running is taken for what is meant; what has ended is not.
+  /// - Throws: `REPLAY_RUNNING` for another one.
+  private static func same(
+    as order: EventReplayOrder, isOpenEnded: Bool, among known: [EventReplay]
+  ) throws(APIError) -> EventReplay? {
+    if let running = known.first, running.status == .running {
+      guard order.isMeant(by: running.order, isOpenEnded: isOpenEnded) else {
+        throw .replayRunning(running)
+      }
+      return running
+    }
+    // Once more it would add nothing.
+    return known.first { $0.status == .completed && $0.order == order }
   }
 
   private func table(
@@ -154,7 +174,7 @@ extension EventReplayHandler {
   /// Replayed events get new tokens: beside rows that are there they would be second copies, and
   /// over them, where there is a primary key, they would win.
   private func checkEmpty(
-    _ target: TableRecord, tenant: TenantRecord
+    _ target: TableRecord, tenant: TenantRecord, _ known: [EventReplay]
   ) async throws(APIError) {
     let head = try await span(of: tenant.id).head
     let outcome = await services.hub.wait(
@@ -179,8 +199,23 @@ extension EventReplayHandler {
         409, "TARGET_NOT_EMPTY",
         "the target has rows; with \"into_existing_rows\" the events are added to them, and win "
           + "over rows of the same primary key",
-        context: [.init("rows", .integer(rows))])
+        context: [.init("rows", .integer(rows))] + Self.filled(target.id, by: known))
     }
+  }
+
+  /// The replay whose rows they may be.
+  private static func filled(_ target: TableID, by known: [EventReplay]) -> [JSONValue.Member] {
+    let newest = known.first { $0.order.target == target && $0.newest > .none }
+    return newest.map { [.init("replay_id", .integer($0.id))] } ?? []
+  }
+}
+
+extension EventReplayOrder {
+  /// - Parameter isOpenEnded: whether the end of the range is no matter.
+  fileprivate func isMeant(by other: EventReplayOrder, isOpenEnded: Bool) -> Bool {
+    source == other.source && target == other.target && series == other.series
+      && range.lowerBound == other.range.lowerBound
+      && (isOpenEnded || range.upperBound == other.range.upperBound)
   }
 }
 

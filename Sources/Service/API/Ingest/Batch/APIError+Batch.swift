@@ -1,5 +1,6 @@
 import Coordinator
 import Edge
+import IngestBus
 import ObjectStore
 import SimdJSON
 
@@ -13,16 +14,26 @@ extension APIError {
     503, "SERVICE_UNAVAILABLE", "the table changed while the body was read; send it again",
     isRetryable: true)
 
-  static func producerFenced(current: Int64) -> APIError {
+  /// - Parameter durable: of a batch that was accepted under the same number before.
+  static func producerFenced(current: Int64, durable: BatchReceipt?) -> APIError {
     APIError(
-      403, "PRODUCER_FENCED", "a later life of the producer has begun; this one must end",
-      context: [.init("current_epoch", .integer(current))])
+      403, "PRODUCER_FENCED",
+      "a later life of the producer has begun; this one must end" + told(durable),
+      context: [.init("current_epoch", .integer(current))] + token(durable))
   }
 
-  static func producerGap(expected: Int64) -> APIError {
+  static func producerGap(expected: Int64, durable: BatchReceipt?) -> APIError {
     APIError(
-      409, "PRODUCER_SEQUENCE_GAP", "the batch is not the producer's next one",
-      context: [.init("expected_sequence", .integer(expected))])
+      409, "PRODUCER_SEQUENCE_GAP", "the batch is not the producer's next one" + told(durable),
+      context: [.init("expected_sequence", .integer(expected))] + token(durable))
+  }
+
+  private static func told(_ durable: BatchReceipt?) -> String {
+    durable == nil ? "" : "; a batch of its number is durable"
+  }
+
+  private static func token(_ durable: BatchReceipt?) -> [JSONValue.Member] {
+    durable.map { [.init("max_visibility_token", .integer($0.lastToken.rawValue))] } ?? []
   }
 
   /// - Parameter intake: of a batch that has bad records.

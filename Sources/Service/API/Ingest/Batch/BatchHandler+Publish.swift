@@ -29,7 +29,7 @@ extension BatchHandler {
     let rejected = records.indices.filter { records[$0].rejection != nil }
       .map { (position: $0, reason: "SCHEMA_VIOLATION") }
     let outcome = try await send(intent, hash: hash, body: encoded, upload: nil, batches)
-    return try answer(to: outcome, intent, rejected: rejected)
+    return try await answer(to: outcome, intent, rejected: rejected, batches)
   }
 
   /// Publishes a batch whose rows stand in files.
@@ -63,8 +63,8 @@ extension BatchHandler {
         intent, hash: hash, body: SegmentCodec.encode(staged), upload: upload, batches)
       if case .accepted = outcome { isNamed = true }
       if !isNamed { await giveUp(upload, batches) }
-      return try answer(
-        to: outcome, intent, rejected: rejected.map { ($0.position, $0.reason) })
+      return try await answer(
+        to: outcome, intent, rejected: rejected.map { ($0.position, $0.reason) }, batches)
     } catch {
       // Also where the outcome is unknown: whoever has named the upload keeps it.
       if !isNamed { await giveUp(upload, batches) }
@@ -94,8 +94,9 @@ extension BatchHandler {
   }
 
   private func answer(
-    to outcome: BatchOutcome, _ intent: Intent, rejected: [(position: Int, reason: String)]
-  ) throws(APIError) -> Answer {
+    to outcome: BatchOutcome, _ intent: Intent, rejected: [(position: Int, reason: String)],
+    _ batches: BatchIngest
+  ) async throws(APIError) -> Answer {
     switch outcome {
     case .accepted(let receipt):
       return Answer(receipt: receipt, isDuplicate: false, rejected: rejected)
@@ -108,12 +109,25 @@ extension BatchHandler {
     case .schemaChanged:
       services.directory.forget(table: intent.table.record.definition.name, of: intent.tenant.id)
       throw .tableChanged
-    case .producerFenced(let current): throw .producerFenced(current: current)
-    case .producerGap(let expected): throw .producerGap(expected: expected)
+    case .producerFenced(let current):
+      throw .producerFenced(current: current, durable: try await receipt(of: intent, batches))
+    case .producerGap(let expected):
+      throw .producerGap(expected: expected, durable: try await receipt(of: intent, batches))
     case .uploadExpired:
       throw APIError(
         503, "SERVICE_UNAVAILABLE", "the batch took too long to become durable; send it again",
         isRetryable: true)
+    }
+  }
+
+  /// The receipt of a batch that was accepted under the same number while this one was read.
+  private func receipt(
+    of intent: Intent, _ batches: BatchIngest
+  ) async throws(APIError) -> BatchReceipt? {
+    do {
+      return try await batches.bus.standing(of: intent.key, producer: nil).receipt
+    } catch {
+      throw .unavailable("ingest bus")
     }
   }
 }

@@ -126,8 +126,8 @@ struct BatchHandler: Sendable {
       epoch: producer.epoch, sequence: producer.sequence, standing.producer)
     {
     case .next, .repeated: return
-    case .fenced(let current): throw .producerFenced(current: current)
-    case .gap(let expected): throw .producerGap(expected: expected)
+    case .fenced(let current): throw .producerFenced(current: current, durable: standing.receipt)
+    case .gap(let expected): throw .producerGap(expected: expected, durable: standing.receipt)
     }
   }
 
