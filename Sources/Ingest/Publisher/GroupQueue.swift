@@ -5,9 +5,11 @@ import Runtime
 /// Submissions that wait for the next publishing transaction: natural batching.
 ///
 /// While one group is being published the next one gathers; there is no time window. A tenant's
-/// submissions keep their order. Tenants take turns by bytes (deficit round robin), so that one
-/// with much to write delays another by about a group, however much it has waiting. When the queue
-/// is full it is the tenant with the most waiting that loses its newest.
+/// submissions keep their order. Tenants take turns by what they fill of a group (deficit round
+/// robin), and a group that several share is one round of turns: so a tenant with much to write
+/// delays another by the group that is under way and a turn of its own, however much it has
+/// waiting. Groups are smaller while several write: large ones are cheaper, but whoever comes waits
+/// for one. When the queue is full it is the tenant with the most waiting that loses its newest.
 ///
 /// Invariant: what waits stays within the limits; a tenant is in the ring exactly while it has
 /// something waiting.
@@ -37,7 +39,7 @@ package struct GroupQueue<Entry> {
   private struct TenantQueue {
     var items = FIFOQueue<Item>()
     var bytes = 0
-    /// Bytes that the tenant may still send in its turn.
+    /// What the tenant may still send in its turn, in the unit of `cost`.
     var deficit = 0
   }
 
@@ -45,6 +47,9 @@ package struct GroupQueue<Entry> {
   private var tenants: [TenantID: TenantQueue] = [:]
   /// Tenants with something waiting, in the order of their turns.
   private var ring = FIFOQueue<TenantID>()
+  /// The first tenant of the last group, and how many groups have been that tenant's alone.
+  private var lastTenant: TenantID?
+  private var groupsAlone = Self.groupsUntilAlone
   package private(set) var waitingRequests = 0
   package private(set) var waitingBytes = 0
 
@@ -121,32 +126,65 @@ package struct GroupQueue<Entry> {
   /// Takes what the next publishing transaction writes: at least one submission if any waits.
   package mutating func takeGroup() -> [Item] {
     var group: [Item] = []
-    var bytes = 0
-    var records = 0
-    // A tenth of a group, so that a group has room for the turns of several.
-    let quantum = max(1, limits.groupBytes / 10)
+    var (bytes, records) = (0, 0)
+    var members: Set<TenantID> = []
+    let bounds = bounds
+    defer { note(members, first: group.first?.submission.tenant) }
     while let tenant = ring.first {
-      tenants[tenant]?.deficit += quantum
+      // The ring has come round: who came meanwhile waits for one round, not for all that waits.
+      if members.count > 1, members.contains(tenant) { return group }
+      tenants[tenant]?.deficit += Self.quantum
       // Looked at in place: a copy of the queue held here would make each taking copy it whole.
       while let next = tenants[tenant]?.items.first,
-        next.submission.byteCount <= tenants[tenant]?.deficit ?? 0
+        cost(of: next.submission, bounds) <= tenants[tenant]?.deficit ?? 0
       {
         bytes += next.submission.byteCount
         records += next.submission.request.records.count
-        if !group.isEmpty, bytes > limits.groupBytes || records > limits.groupRecords {
+        if !group.isEmpty, bytes > bounds.bytes || records > bounds.records {
           // Its turn comes first in the next group, as if this one had not been offered to it.
-          tenants[tenant]?.deficit -= quantum
+          tenants[tenant]?.deficit -= Self.quantum
           return group
         }
         guard let item = tenants[tenant]?.items.popFirst() else { break }
-        tenants[tenant]?.deficit -= item.submission.byteCount
+        let cost = cost(of: item.submission, bounds)
+        tenants[tenant]?.deficit -= cost
         tookAway(item)
         group.append(item)
+        members.insert(tenant)
       }
       _ = ring.popFirst()
       if tenants[tenant] != nil { ring.append(tenant) }
     }
     return group
+  }
+
+  private typealias Bounds = (bytes: Int, records: Int)
+
+  private static var groupsUntilAlone: Int { 256 }
+  private static var sharedPart: Int { 5 }
+
+  private var bounds: Bounds {
+    let part = groupsAlone < Self.groupsUntilAlone ? Self.sharedPart : 1
+    return (max(1, limits.groupBytes / part), max(1, limits.groupRecords / part))
+  }
+
+  private mutating func note(_ members: Set<TenantID>, first: TenantID?) {
+    guard let first else { return }
+    let isSame = members.count == 1 && (lastTenant == nil || lastTenant == first)
+    groupsAlone = isSame ? min(groupsAlone + 1, Self.groupsUntilAlone) : 0
+    lastTenant = first
+  }
+
+  private static var wholeGroup: Int { 1 << 30 }
+  /// A tenth of a group, so that a group has room for the turns of several.
+  private static var quantum: Int { wholeGroup / 10 }
+
+  /// The part of a group that a submission fills, by whichever bound is nearer, of `wholeGroup`.
+  private func cost(of submission: Submission, _ bounds: Bounds) -> Int {
+    let part = max(
+      Double(submission.byteCount) / Double(bounds.bytes),
+      Double(submission.request.records.count) / Double(bounds.records))
+    return Int(part * Double(Self.wholeGroup))
   }
 }
 

@@ -236,7 +236,8 @@ extension Setting {
       "Publishing transactions that run side by side; tenants are spread over them."),
     count(
       "DUCKMESH_MAX_PUBLISH_GROUP_RECORDS", \.publish.groupRecords, 1...1_000_000,
-      "Records that one publishing transaction takes together."),
+      "Records that one publishing transaction takes together; a fifth while several tenants write."
+    ),
     bytes(
       "DUCKMESH_MAX_PUBLISH_GROUP_BYTES", \.publish.groupBytes, 1_024...(1 << 30),
       "Bytes that one publishing transaction takes together."),
