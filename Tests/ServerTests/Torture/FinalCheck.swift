@@ -242,7 +242,11 @@ extension History.State {
         violate(.rowTwice, "row and dead letter", record: number)
       }
       if places > max(1, record.events.count) {
-        violate(.rowTwice, "\(places) places", record: number)
+        let graves = buried.indices.filter { buried[$0][number] != nil }
+        violate(
+          .rowTwice,
+          "\(places) places: live \(live.contains(number)), dead letters \(lettered[number] ?? 0),"
+            + " dropped tables \(graves) of \(buried.count)", record: number)
       }
     }
   }

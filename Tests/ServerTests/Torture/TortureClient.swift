@@ -13,6 +13,13 @@ struct TortureClient: Sendable {
     timeoutMs: Int = 20_000
   ) async -> Reply? {
     guard let address = process.address else { return nil }
+    return await send(method, path, json, at: address, timeoutMs: timeoutMs)
+  }
+
+  func send(
+    _ method: String, _ path: String, _ json: String? = nil, at address: String,
+    timeoutMs: Int = 20_000
+  ) async -> Reply? {
     var fields = [(name: "X-Tenant-ID", value: tenant)]
     if json != nil { fields.append(("Content-Type", "application/json")) }
     let request = ClientRequest(

@@ -176,7 +176,7 @@ final class TortureCluster: Sendable {
   }
 
   /// Copies the logs of all processes to where they outlive the run.
-  func keepLogs(in place: String) throws {
+  func keepLogs(in place: String) async throws {
     try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
     for process in processes {
       let target = "\(place)/\(process.name).log"
@@ -184,5 +184,15 @@ final class TortureCluster: Sendable {
       try? FileManager.default.copyItem(atPath: process.logPath, toPath: target)
     }
     try? Data(postgreSQLLog.utf8).write(to: URL(fileURLWithPath: place + "/postgresql.log"))
+    // The catalog says which tokens a record has, where the logs only tell of requests.
+    let dump = postgreSQL.folder + "/catalog.sql"
+    try? await postgreSQL.run(
+      "pg_dump",
+      [
+        "-h", postgreSQL.folder, "-p", "\(postgreSQL.port)", "-U", PostgreSQLCluster.user,
+        "-f", dump, database.name,
+      ])
+    try? FileManager.default.removeItem(atPath: place + "/catalog.sql")
+    try? FileManager.default.copyItem(atPath: dump, toPath: place + "/catalog.sql")
   }
 }

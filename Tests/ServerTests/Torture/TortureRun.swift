@@ -53,10 +53,10 @@ struct TortureRun: Sendable {
       do {
         let totals = try await body(cluster, history, injector)
         let report = report(history, injector, totals)
-        if !report.violations.isEmpty { try keep(cluster, report.text) }
+        if !report.violations.isEmpty { try await keep(cluster, report.text) }
         return report
       } catch {
-        try? keep(cluster, "\(error)\n" + report(history, injector, nil).text)
+        try? await keep(cluster, "\(error)\n" + report(history, injector, nil).text)
         throw error
       }
     }
@@ -86,8 +86,8 @@ struct TortureRun: Sendable {
     FileManager.default.temporaryDirectory.path + "/duckmesh-torture-\(seed)"
   }
 
-  private func keep(_ cluster: TortureCluster, _ text: String) throws {
-    try cluster.keepLogs(in: logPlace)
+  private func keep(_ cluster: TortureCluster, _ text: String) async throws {
+    try await cluster.keepLogs(in: logPlace)
     try Data(text.utf8).write(to: URL(fileURLWithPath: logPlace + "/report.txt"))
   }
 

@@ -115,14 +115,16 @@ extension Workload {
     while clock.now < deadline {
       let process = only ?? processes[random.below(processes.count)]
       let began = history.nowMs
-      let reply = await client(batch.table).send(
-        "POST", "/v1/ingest/" + batch.table.table, body, to: process)
-      history.count(operation, reply?.outcome ?? "no answer")
-      if reply != nil || process.address != nil {
+      var reply: Reply?
+      if let address = process.address {
+        reply = await client(batch.table).send(
+          "POST", "/v1/ingest/" + batch.table.table, body, at: address)
+        // Also where the process is gone by now: it may have taken the records before.
         history.note(
           batch.numbers, began: began, process: process.name,
           operation + " " + (reply.map { "\($0.outcome) \($0.token ?? 0)" } ?? "no answer"))
       }
+      history.count(operation, reply?.outcome ?? "no answer")
       if let reply, let ending = receive(reply, batch, learns: learns) { return ending }
       try await pause(20 + random.below(150))
     }
