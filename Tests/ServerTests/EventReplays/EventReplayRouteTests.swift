@@ -107,6 +107,8 @@ import Testing
     // Into its own rows: each replay's events would be the next one's.
     let own = #"{"source_table": "a", "from_token": 1, "series": "s", "into_existing_rows": true"#
     try await client.post("/v1/replays", own + "}").expectError(400, "INVALID_FIELD")
+    try await client.post("/v1/replays", own + #", "to_time": "2999-01-01T00:00:00Z"}"#)
+      .expectError(400, "INVALID_FIELD")
     for _ in 0..<2 {
       let replay = try await Self.completed(client, own + #", "to_token": 5}"#)
       #expect(
@@ -141,7 +143,7 @@ import Testing
     }
     try await client.post("/v1/replays", #"{"source_table": "a"}"#)
       .expectError(400, "INVALID_FIELD")
-    try await client.post("/v1/replays", #"{"source_table": "a", "from_token": 2}"#)
+    try await client.post("/v1/replays", #"{"source_table": "a", "from_token": 2, "to_token": 1}"#)
       .expectError(400, "INVALID_FIELD")
     try await client.post("/v1/replays", #"{"source_table": "a", "from_token": 1, "to_token": 9}"#)
       .expectError(400, "VISIBILITY_TOKEN_INVALID")
@@ -230,21 +232,21 @@ import Testing
       #expect(
         try await client.post("/v1/replays", body.replacing("}", with: #", "to_token": 500}"#))
           .expect(202)["replay_id"] == begun["replay_id"])
-      try await client.post("/v1/replays", #"{"source_table": "b", "from_token": 1}"#)
-        .expectError(409, "REPLAY_RUNNING")
+      let into = #"{"source_table": "b", "from_token": 1, "to_token": 500}"#
+      try await client.post("/v1/replays", into).expectError(409, "REPLAY_RUNNING")
       try await client.post(
         "/v1/replays",
         #"{"source_table": "b", "from_token": 1, "to_token": 500, "into_existing_rows": true}"#
       ).expectError(409, "REPLAY_RUNNING")
       // The newest event is another one by now.
-      #expect(
-        try await client.post("/v1/replays", body).expect(202)["replay_id"] == begun["replay_id"])
+      let open = try await client.post("/v1/replays", body)
+      open.expectError(409, "REPLAY_RUNNING")
+      #expect(open["context", "replay_id"] == begun["replay_id"])
       let path = "/v1/replays/\(begun["replay_id"]?.integer ?? 0)"
       let cancelled = try await client.delete(path).expect(200)
       #expect(cancelled["status"]?.text == "cancelled")
       #expect((cancelled["event_count"]?.integer ?? 500) < 500)
-      try await client.post("/v1/replays", #"{"source_table": "b", "from_token": 1}"#)
-        .expectError(409, "TARGET_NOT_EMPTY")
+      try await client.post("/v1/replays", into).expectError(409, "TARGET_NOT_EMPTY")
       try await client.delete(path).expect(200)
       try await client.post("/v1/integrity/run").expect(200)
     }

@@ -3,6 +3,7 @@ import HTTPServer
 import IngestBus
 import Model
 import Observability
+import Runtime
 import SimdJSON
 
 /// `POST /v1/replays`.
@@ -19,16 +20,16 @@ extension EventReplayHandler {
     let source = try await table(asked.sourceName, tenant, isDropped: asked.isSourceDropped)
     let target = try await table(asked.targetName, tenant, isDropped: false)
     try Self.check(source, into: target)
-    guard asked.to != nil || source.id != target.id || !asked.allowsRows else {
+    guard asked.to != nil || source.id != target.id else {
       // Sent again, an open range would hold what the first replay has written.
       throw .invalidField(
-        "to_token", "given, or \"to_time\", for a replay of a table into its own rows")
+        "to_token", "given, or \"to_time\", for a replay of a table into itself")
     }
     let range = try await range(asked, tenant: tenant.id)
     let order = EventReplayOrder(
       source: source.id, target: target.id, range: range, series: asked.series)
     let known = try await replays(of: tenant.id)
-    if let same = try Self.same(as: order, isOpenEnded: asked.to == nil, among: known) {
+    if let same = try Self.same(as: order, among: known) {
       return .json(status: 202, context) { Self.write(same, &$0) }
     }
     if !asked.allowsRows { try await checkEmpty(target, tenant: tenant, known) }
@@ -38,8 +39,7 @@ extension EventReplayHandler {
     } catch {
       throw APIError(error)
     }
-    guard begun.isNew || order.isMeant(by: begun.replay.order, isOpenEnded: asked.to == nil)
-    else { throw .replayRunning(begun.replay) }
+    guard begun.isNew || begun.replay.order == order else { throw .replayRunning(begun.replay) }
     services.replays?.wanted()
     services.logger.with(tenantId: tenant.name, traceId: context.traceID).info(
       "replay begun", [.detail: LogValue("\(begun.replay.id)")])
@@ -59,16 +59,12 @@ extension EventReplayHandler {
   /// The replay that was begun by the same request, which is sent again: it may have filled the
   /// target by now, and that must not be held against who asks.
   ///
-  /// - Parameter isOpenEnded: where the request names no end, the newest event may be another one
-  ///   by now. What is running is taken for what is meant; what has ended is not.
   /// - Throws: `REPLAY_RUNNING` for another one.
   private static func same(
-    as order: EventReplayOrder, isOpenEnded: Bool, among known: [EventReplay]
+    as order: EventReplayOrder, among known: [EventReplay]
   ) throws(APIError) -> EventReplay? {
     if let running = known.first, running.status == .running {
-      guard order.isMeant(by: running.order, isOpenEnded: isOpenEnded) else {
-        throw .replayRunning(running)
-      }
+      guard running.order == order else { throw .replayRunning(running) }
       return running
     }
     // Once more it would add nothing.
@@ -128,7 +124,12 @@ extension EventReplayHandler {
           context: [.init("latest_token", .integer(span.head.rawValue))])
       }
       last = token
-    case .time(let time): last = try await before(time, tenant)
+    case .time(let time):
+      // One that has not come yet is no end: the same request would mean more events later.
+      guard time.microseconds <= SystemWallClock().nowMicroseconds else {
+        throw .invalidField("to_time", "a time that has passed")
+      }
+      last = try await before(time, tenant)
     }
     guard first <= last else {
       throw .invalidField("from_token", "at or before the end of the range: it holds no event")
@@ -207,15 +208,6 @@ extension EventReplayHandler {
   private static func filled(_ target: TableID, by known: [EventReplay]) -> [JSONValue.Member] {
     let newest = known.first { $0.order.target == target && $0.newest > .none }
     return newest.map { [.init("replay_id", .integer($0.id))] } ?? []
-  }
-}
-
-extension EventReplayOrder {
-  /// - Parameter isOpenEnded: whether the end of the range is no matter.
-  fileprivate func isMeant(by other: EventReplayOrder, isOpenEnded: Bool) -> Bool {
-    source == other.source && target == other.target && series == other.series
-      && range.lowerBound == other.range.lowerBound
-      && (isOpenEnded || range.upperBound == other.range.upperBound)
   }
 }
 

@@ -121,7 +121,7 @@ extension BatchHandler {
   }
 
   /// The receipt of a batch that was accepted under the same number while this one was read.
-  private func receipt(
+  func receipt(
     of intent: Intent, _ batches: BatchIngest
   ) async throws(APIError) -> BatchReceipt? {
     do {

@@ -247,10 +247,10 @@ struct BatchHandler: Sendable {
   private func refuse(
     _ intent: Intent, _ intake: BatchIntake, _ batches: BatchIngest
   ) async throws(APIError) {
-    let standing = try? await batches.bus.standing(of: intent.key, producer: nil)
+    let receipt = try await receipt(of: intent, batches)
     let current = try await services.directory.currentTable(
       named: intent.table.record.definition.name, of: intent.tenant)
-    guard standing?.receipt == nil, current?.isSame(as: intent.table) == true else {
+    guard receipt == nil, current?.isSame(as: intent.table) == true else {
       throw .tableChanged
     }
     throw .batchRefused(intake)
