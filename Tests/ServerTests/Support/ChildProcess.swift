@@ -14,12 +14,26 @@ final class ChildProcess: Sendable {
   struct SpawnFailure: Error { let code: Int32 }
 
   let pid: pid_t
-  private let ending: OneShot<Ending>
   private let life: Life
 
-  /// Whether the number is still the program's: a reaped one may soon be another process's.
   private final class Life: Sendable {
-    let isOver = Lock(false)
+    struct State {
+      /// Whether the number is still the program's: a reaped one may soon be another process's.
+      var isOver = false
+      var ending: Ending?
+      var waiters: [OneShot<Ending>] = []
+    }
+
+    let state = Lock(State())
+
+    func end(_ ending: Ending) {
+      let waiters = state.withLock { state in
+        state.ending = ending
+        defer { state.waiters = [] }
+        return state.waiters
+      }
+      for waiter in waiters { waiter.decide(ending) }
+    }
   }
 
   /// - Parameter output: a file that takes standard output and standard error.
@@ -28,7 +42,6 @@ final class ChildProcess: Sendable {
     errorOutput: String? = nil
   ) async throws {
     let started = OneShot<Result<pid_t, SpawnFailure>>()
-    let ending = OneShot<Ending>()
     let life = Life()
     // The death signal belongs to the thread that starts the program, so that thread stays.
     _ = try DedicatedThread(name: "test-child") {
@@ -39,14 +52,13 @@ final class ChildProcess: Sendable {
       guard case .success(let pid) = result else { return }
       var information = siginfo_t()
       while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
-      life.isOver.withLock { $0 = true }
+      life.state.withLock { $0.isOver = true }
       var status: Int32 = 0
       while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
       let signal = status & 0x7f
-      ending.decide(signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(signal))
+      life.end(signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(signal))
     }
     pid = try await started.value().get()
-    self.ending = ending
     self.life = life
   }
 
@@ -88,20 +100,29 @@ final class ChildProcess: Sendable {
     return code == 0 ? .success(pid) : .failure(SpawnFailure(code: code))
   }
 
-  var isRunning: Bool { life.isOver.withLock { !$0 } }
+  var isRunning: Bool { life.state.withLock { !$0.isOver } }
 
   /// Without effect once the program has ended.
   func send(_ signal: Int32) {
-    life.isOver.withLock { isOver in
-      if !isOver { kill(pid, signal) }
+    life.state.withLock { state in
+      if !state.isOver { kill(pid, signal) }
     }
   }
 
-  /// How the program ended.
+  /// How the program ended. Whoever gave up waiting may wait again.
   ///
   /// - Parameter seconds: patience; a test that comes to its end has failed.
   func end(withinSeconds seconds: Int = 60) async -> Ending {
-    await ending.value(
+    // One for each call, since a deadline decides it for good.
+    let waiter = OneShot<Ending>()
+    life.state.withLock { state in
+      if let ending = state.ending {
+        waiter.decide(ending)
+      } else {
+        state.waiters.append(waiter)
+      }
+    }
+    return await waiter.value(
       until: SystemMonotonicClock().now.advanced(byMs: seconds * 1_000),
       on: SystemMonotonicClock(), onDeadline: .stillRunning, onCancel: .stillRunning)
   }
