@@ -6,7 +6,7 @@ import os
 from bench.clients import ROOT
 from bench.samples import rounded
 from bench.svg import plot
-from bench.targets import NOT_MEASURABLE, TARGETS, judged
+from bench.targets import TARGETS, judged
 
 RESULTS = os.path.join(ROOT, "bench", "results")
 PAGE = os.path.join(ROOT, "docs", "benchmarks.md")
@@ -48,8 +48,6 @@ def figures(results):
 def targets_table(results):
     found = figures(results)
     lines = [judged(target, found) for target in TARGETS]
-    lines += [[text.partition(":")[0], "–", "–", text.partition(":")[2].strip()]
-              for text in NOT_MEASURABLE]
     return markdown_table(["target", "bound", "measured", "verdict"], lines)
 
 

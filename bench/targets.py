@@ -37,6 +37,12 @@ TARGETS = [
               "single.mesh-postgres.64", "single.quack.best", 20),
     _at_least("batches of 1,000, over PostgreSQL, against PostgreSQL's multi-row INSERT",
               "batch.mesh-postgres.1000", "batch.postgres.1000", 1),
+] + [
+    _at_least(f"a file of {label} with a batch key until visible, {where}, against Quack's insert",
+              f"bulk.{name}.{kind}", f"bulk.quack.{kind}", 1)
+    for kind, label in (("ndjson", "NDJSON"), ("parquet", "Parquet"))
+    for name, where in (("duckmesh", "embedded"), ("duckmesh-postgres", "over PostgreSQL"))
+] + [
     _at_most("write to visible, waiting, 1 client, embedded, p95",
              "visible.duckmesh.waiting.1", 50, "ms"),
     _at_most("write to visible, waiting, 64 clients, embedded, p95",
@@ -74,9 +80,6 @@ TARGETS = [
     _at_most("embedded, idle", "start.duckmesh.idle_mb", 150, "MB"),
     _at_most("embedded, from the start of the process to its first answer",
              "start.duckmesh.start_and_query_ms", 300, "ms"),
-]
-NOT_MEASURABLE = [
-    "bulk NDJSON and Parquet bodies against Quack's bulk insert: no question asks it yet",
 ]
 
 

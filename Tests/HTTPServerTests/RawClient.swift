@@ -85,6 +85,22 @@ final class RawClient {
     return true
   }
 
+  /// Sends what the system takes at once.
+  ///
+  /// - Returns: how many bytes that were; 0 when it takes none now, nil when the peer is gone.
+  func sendSome(_ bytes: [UInt8]) -> Int? {
+    let flags = Int32(MSG_NOSIGNAL.rawValue) | Int32(MSG_DONTWAIT.rawValue)
+    let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress!, $0.count, flags) }
+    if count < 0, errno == EAGAIN { return 0 }
+    return count < 0 ? nil : count
+  }
+
+  /// - Returns: false when the system took nothing for as long as a test is patient.
+  func waitUntilItTakesMore() -> Bool {
+    var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    return poll(&wanted, 1, Int32(Self.patienceSeconds) * 1_000) == 1
+  }
+
   @discardableResult
   func send(_ text: String) -> Bool {
     send(Array(text.utf8))

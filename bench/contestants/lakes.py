@@ -121,6 +121,11 @@ class Quack(Contestant):
         if getattr(self, "_server", None):
             self._server.stop()
 
+    def client(self):
+        """A process that has the server attached as `remote`."""
+        return WorkerReader({"extensions": ["httpfs", "quack"], "prepare": self._attach},
+                            log=self.path("client.log"))
+
     def create(self, load):
         self._server.rows(rows.create_table(load.table))
 

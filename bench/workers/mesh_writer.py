@@ -1,4 +1,4 @@
-"""A client that posts an exact number of batches to DuckMesh over one connection."""
+"""A client that posts batches to DuckMesh over one connection."""
 
 import http.client
 import time
@@ -9,7 +9,8 @@ from bench.workers import frame
 
 def connect(config):
     connection = http.client.HTTPConnection("127.0.0.1", config["port"], timeout=120)
-    bodies = [body.encode() for body in rows.batch_bodies(config["batch"])]
+    more = ',"wait_for_visibility":true}' if config.get("wait_for_visibility") else "}"
+    bodies = [(body[:-1] + more).encode() for body in rows.batch_bodies(config["batch"])]
     placeholder = rows.PLACEHOLDER.encode()
     headers = {"Content-Type": "application/json", "X-Tenant-ID": config["tenant"]}
     connection.connect()

@@ -9,43 +9,34 @@ import Testing
 /// The server ends as in a crash, again and again, under publishers and a coordinator that go on.
 @Suite struct ServerCrashTests {
   @Test func whatWasAcknowledgedBeforeACrashIsThereAfterIt() async throws {
-    let cluster = try await PostgreSQLCluster()
-    let database = try await cluster.makeDatabase()
-    var options = PostgreSQLBackend.options(database.connection)
-    options.acquireTimeoutMs = 30_000
-    let opened = try await PostgreSQLStore.PostgreSQLDatabase.open(options, lakeFolder: "/lake")
-    let catalog = PostgreSQLCatalog(database: opened)
-    let bus = PostgreSQLIngestBus(database: opened)
-    let tenant = try await catalog.ensureTenant(named: "acme", limit: 10)
-    let table = try await catalog.createTable(
-      TableDefinition(name: "events", schema: try Lab.schema()), tenant: tenant.id)
-    let run = ServerCrashRun(bus: bus, table: table)
+    try await SeparateStore.with({ $0.acquireTimeoutMs = 30_000 }) { store in
+      let (bus, table) = (store.bus, store.table)
+      let run = ServerCrashRun(bus: bus, table: table)
 
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      for number in 0..<3 { group.addTask { try await run.publish(number) } }
-      for crash in 1...3 {
-        // Each crash comes upon publishing that has got going again.
-        try await run.waitUntilAcknowledged(crash * 60)
-        try await cluster.restart(.immediate)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for number in 0..<3 { group.addTask { try await run.publish(number) } }
+        for crash in 1...3 {
+          // Each crash comes upon publishing that has got going again.
+          try await run.waitUntilAcknowledged(crash * 60)
+          try await store.cluster.restart(.immediate)
+        }
+        try await run.waitUntilAcknowledged(240)
+        run.stop()
+        try await group.waitForAll()
       }
-      try await run.waitUntilAcknowledged(240)
-      run.stop()
-      try await group.waitForAll()
-    }
 
-    let acknowledged = run.acknowledged
-    let keys = Array(acknowledged.keys)
-    let receipts = try await bus.receipts(for: keys.map { keyHash($0, table) })
-    #expect(receipts.map { $0?.token.rawValue } == keys.map { acknowledged[$0] })
-    let events = try await bus.claimBatch(
-      owner: OwnerID("reader"), tenants: [tenant.id], limit: everything, leaseMs: leaseMs
-    ).flatMap { try $0.events() }
-    #expect(events.map(\.token) == (1..<(Int64(events.count) + 1)).map { $0 })
-    #expect(Set(events.map(\.key)).count == events.count)
-    #expect(try await catalog.violations().isEmpty)
-    #expect(run.failureCount > 0, "no publisher noticed a crash")
-    await opened.close()
-    try await cluster.remove()
+      let acknowledged = run.acknowledged
+      let keys = Array(acknowledged.keys)
+      let receipts = try await bus.receipts(for: keys.map { keyHash($0, table) })
+      #expect(receipts.map { $0?.token.rawValue } == keys.map { acknowledged[$0] })
+      let events = try await bus.claimBatch(
+        owner: OwnerID("reader"), tenants: [table.tenant], limit: everything, leaseMs: leaseMs
+      ).flatMap { try $0.events() }
+      #expect(events.map(\.token) == (1..<(Int64(events.count) + 1)).map { $0 })
+      #expect(Set(events.map(\.key)).count == events.count)
+      #expect(try await store.catalog.violations().isEmpty)
+      #expect(run.failureCount > 0, "no publisher noticed a crash")
+    }
   }
 }
 

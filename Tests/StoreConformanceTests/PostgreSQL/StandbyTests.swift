@@ -8,47 +8,37 @@ import Testing
 /// A synchronous standby that does not answer: nothing may be called durable.
 @Suite struct StandbyTests {
   @Test func aBatchThatNoStandbyHasIsNotToldAsDurable() async throws {
-    let cluster = try await PostgreSQLCluster()
-    let database = try await cluster.makeDatabase()
-    var options = PostgreSQLBackend.options(database.connection)
-    options.publishingTimeoutMs = 200
-    let opened = try await PostgreSQLStore.PostgreSQLDatabase.open(options, lakeFolder: "/lake")
-    let catalog = PostgreSQLCatalog(database: opened)
-    let bus = PostgreSQLIngestBus(database: opened)
-    let tenant = try await catalog.ensureTenant(named: "acme", limit: 10)
-    let table = try await catalog.createTable(
-      TableDefinition(name: "events", schema: try Lab.schema()), tenant: tenant.id)
+    try await SeparateStore.with({ $0.publishingTimeoutMs = 200 }) { store in
+      let (bus, table, cluster) = (store.bus, store.table, store.cluster)
+      try await setStandbys("nobody", of: cluster)
+      // The server takes the setting up at some moment after it was told.
+      var unconfirmed: BatchPublish?
+      for number in 0... {
+        do throws(BusError) {
+          _ = try await bus.publish(batch(table, "k\(number)"))
+        } catch {
+          #expect(!error.isCertainlyNotApplied, "\(error)")
+          unconfirmed = batch(table, "k\(number)")
+          break
+        }
+      }
+      let resent = try #require(unconfirmed)
+      try await endWaitingForStandbys(of: cluster)
+      // It is there for everybody to see, and a failover would lose it.
+      await #expect(throws: BusError.self) {
+        try await bus.standing(of: resent.key, producer: nil)
+      }
+      await #expect(throws: BusError.self) { try await bus.publish(resent) }
 
-    try await setStandbys("nobody", of: cluster)
-    // The server takes the setting up at some moment after it was told.
-    var unconfirmed: BatchPublish?
-    for number in 0... {
-      do throws(BusError) {
-        _ = try await bus.publish(batch(table, "k\(number)"))
-      } catch {
-        #expect(!error.isCertainlyNotApplied, "\(error)")
-        unconfirmed = batch(table, "k\(number)")
-        break
+      try await setStandbys("", of: cluster)
+      try await eventually("the server waits for nobody any more") {
+        (try? await bus.standing(of: resent.key, producer: nil))?.receipt?.count == 2
+      }
+      guard case .duplicate = try await bus.publish(resent) else {
+        Issue.record("the batch is there once")
+        return
       }
     }
-    let resent = try #require(unconfirmed)
-    try await endWaitingForStandbys(of: cluster)
-    // It is there for everybody to see, and a failover would lose it.
-    await #expect(throws: BusError.self) {
-      try await bus.standing(of: resent.key, producer: nil)
-    }
-    await #expect(throws: BusError.self) { try await bus.publish(resent) }
-
-    try await setStandbys("", of: cluster)
-    try await eventually("the server waits for nobody any more") {
-      (try? await bus.standing(of: resent.key, producer: nil))?.receipt?.count == 2
-    }
-    guard case .duplicate = try await bus.publish(resent) else {
-      Issue.record("the batch is there once")
-      return
-    }
-    await opened.close()
-    try await cluster.remove()
   }
 
   private func setStandbys(_ names: String, of cluster: PostgreSQLCluster) async throws {
