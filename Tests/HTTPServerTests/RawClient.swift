@@ -89,7 +89,7 @@ final class RawClient {
   ///
   /// - Returns: how many bytes that were; 0 when it takes none now, nil when the peer is gone.
   func sendSome(_ bytes: [UInt8]) -> Int? {
-    let flags = Int32(MSG_NOSIGNAL.rawValue) | Int32(MSG_DONTWAIT.rawValue)
+    let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
     let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress!, $0.count, flags) }
     if count < 0, errno == EAGAIN { return 0 }
     return count < 0 ? nil : count

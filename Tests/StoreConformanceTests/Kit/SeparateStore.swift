@@ -13,12 +13,14 @@ struct SeparateStore: Sendable {
 
   /// Closes the store and removes the server afterwards, also when the body throws.
   static func with(
-    _ change: (inout PostgreSQLOptions) -> Void, _ body: (SeparateStore) async throws -> Void
+    publishingTimeoutMs: Int? = nil, acquireTimeoutMs: Int? = nil,
+    _ body: (SeparateStore) async throws -> Void
   ) async throws {
     let cluster = try await PostgreSQLCluster()
     let database = try await cluster.makeDatabase()
     var options = PostgreSQLBackend.options(database.connection)
-    change(&options)
+    if let publishingTimeoutMs { options.publishingTimeoutMs = publishingTimeoutMs }
+    if let acquireTimeoutMs { options.acquireTimeoutMs = acquireTimeoutMs }
     let opened = try await PostgreSQLStore.PostgreSQLDatabase.open(options, lakeFolder: "/lake")
     let result: Result<Void, any Error>
     do {

@@ -9,7 +9,7 @@ import Testing
 /// The server ends as in a crash, again and again, under publishers and a coordinator that go on.
 @Suite struct ServerCrashTests {
   @Test func whatWasAcknowledgedBeforeACrashIsThereAfterIt() async throws {
-    try await SeparateStore.with({ $0.acquireTimeoutMs = 30_000 }) { store in
+    try await SeparateStore.with(acquireTimeoutMs: 30_000) { store in
       let (bus, table) = (store.bus, store.table)
       let run = ServerCrashRun(bus: bus, table: table)
 

@@ -8,7 +8,7 @@ import Testing
 /// A synchronous standby that does not answer: nothing may be called durable.
 @Suite struct StandbyTests {
   @Test func aBatchThatNoStandbyHasIsNotToldAsDurable() async throws {
-    try await SeparateStore.with({ $0.publishingTimeoutMs = 200 }) { store in
+    try await SeparateStore.with(publishingTimeoutMs: 200) { store in
       let (bus, table, cluster) = (store.bus, store.table, store.cluster)
       try await setStandbys("nobody", of: cluster)
       // The server takes the setting up at some moment after it was told.
