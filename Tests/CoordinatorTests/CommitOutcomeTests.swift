@@ -5,6 +5,7 @@ import IngestBus
 import Model
 import ObjectStore
 import Runtime
+import TestSupport
 import Testing
 
 /// What a flight makes of each answer that a commit can get, and of none.

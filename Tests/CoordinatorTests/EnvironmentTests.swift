@@ -5,6 +5,7 @@ import IngestBus
 import Model
 import ObjectStore
 import Runtime
+import TestSupport
 import Testing
 
 /// Failures that are not the data's: events wait and are committed when it is over.

@@ -5,6 +5,7 @@ import IngestBus
 import Model
 import ObjectStore
 import Runtime
+import TestSupport
 import Testing
 
 /// Who flies when, with whom, and that nobody is left on the ground.

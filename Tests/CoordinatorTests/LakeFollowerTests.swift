@@ -3,6 +3,7 @@ import Consistency
 import Coordinator
 import Model
 import Runtime
+import TestSupport
 import Testing
 
 /// A process without a coordinator learns of what another one commits.

@@ -4,6 +4,7 @@ import IngestBus
 import Model
 import Publisher
 import Runtime
+import TestSupport
 import Testing
 
 /// A bus that loses its first answer and gives the second.

@@ -4,6 +4,7 @@ import Coordinator
 import IngestBus
 import Model
 import Runtime
+import TestSupport
 import Testing
 
 /// Several coordinators over one bus, as in processes of their own: none of them is told what

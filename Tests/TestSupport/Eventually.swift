@@ -2,6 +2,8 @@ import Runtime
 
 package struct NeverHappened: Error {
   package let what: String
+
+  package init(what: String) { self.what = what }
 }
 
 /// Waits until a condition holds; two minutes of patience stand for "never".

@@ -3,6 +3,7 @@ import Consistency
 import Coordinator
 import IngestBus
 import Model
+import TestSupport
 import Testing
 
 /// A keyed table in which some events become dead letters, and what must be in it.

@@ -3,6 +3,7 @@ import Consistency
 import Coordinator
 import IngestBus
 import Model
+import TestSupport
 import Testing
 
 /// Coordinators that replay dead letters.

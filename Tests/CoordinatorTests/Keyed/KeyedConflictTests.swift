@@ -6,6 +6,7 @@ import Maintenance
 import Model
 import ObjectStore
 import Runtime
+import TestSupport
 import Testing
 
 /// Keyed tables whose files change between the lookup and the commit, on either side.

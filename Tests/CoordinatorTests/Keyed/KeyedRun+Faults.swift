@@ -3,6 +3,7 @@ import Coordinator
 import Maintenance
 import Model
 import ObjectStore
+import TestSupport
 import Testing
 
 /// What goes wrong in a random life.

@@ -6,6 +6,7 @@ import IngestBus
 import Model
 import Query
 import Runtime
+import TestSupport
 import Testing
 
 extension Mesh {

@@ -110,11 +110,17 @@ final class Mesh: Sendable {
   }
 }
 
-/// Runs a test on a fresh mesh whose folder is removed afterwards.
+/// All tests begin at once: with each at work, one would wait for the cores for longer than its
+/// patience lasts.
+private let meshPlaces = AsyncSemaphore(permits: 8, maximumWaiters: 10_000)
+
+/// Runs a test on a fresh mesh whose folder is removed afterwards. A test has one at a time.
 func withMesh(
   over kind: MeshStore.Kind = .sqlite, clock: TestClock? = nil,
   _ body: @Sendable (Mesh) async throws -> Void
 ) async throws {
+  try await meshPlaces.acquire(until: .distantFuture, on: SystemMonotonicClock())
+  defer { meshPlaces.release() }
   let folder = FileManager.default.temporaryDirectory.path + "/duckmesh-mesh-" + UUID().uuidString
   defer { try? FileManager.default.removeItem(atPath: folder) }
   let files = try await offPool {
@@ -162,19 +168,4 @@ func offPool<Value: Sendable>(
   try await withCheckedThrowingContinuation { continuation in
     DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
   }
-}
-
-struct NeverHappened: Error { let what: String }
-
-/// Waits until a condition holds; a minute of patience stands for "never".
-func eventually(
-  _ what: String = "the condition", _ condition: @Sendable () async throws -> Bool
-) async throws {
-  let clock = SystemMonotonicClock()
-  let deadline = clock.now.advanced(byMs: 60_000)
-  while clock.now < deadline {
-    if try await condition() { return }
-    try await clock.sleep(until: clock.now.advanced(byMs: 5))
-  }
-  throw NeverHappened(what: what)
 }
