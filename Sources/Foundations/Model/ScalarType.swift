@@ -53,6 +53,14 @@ extension ScalarType {
     }
   }
 
+  /// Whether DuckDB reads a column of a Parquet file that it wrote in this type by itself.
+  package var isKeptByParquet: Bool {
+    switch self {
+    case .timestampS, .timestampMS, .json: false
+    default: true
+    }
+  }
+
   /// How `ducklake_column.column_type` spells the type.
   package var duckLakeName: String {
     switch self {

@@ -147,7 +147,7 @@ extension PostgreSQLCatalog {
     let rows = try await call(
       """
       SELECT h.head, c.watermark,
-        (SELECT count(*) FROM duckmesh_dead_letter WHERE tenant_id = $1),
+        c.dead_lettered - c.replayed - c.discarded,
         (SELECT published_at FROM duckmesh_segment
           WHERE tenant_id = $1 AND first_token > c.watermark ORDER BY first_token LIMIT 1),
         \(VoidRows.columns("h.tenant_id")), latest.*

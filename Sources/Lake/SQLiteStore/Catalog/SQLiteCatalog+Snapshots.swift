@@ -186,7 +186,8 @@ extension SQLiteCatalog {
       else { return nil }
       let row = try connection.statement(
         """
-        SELECT (SELECT count(*) FROM duckmesh_dead_letter WHERE tenant_id = ?1),
+        SELECT (SELECT dead_lettered - replayed - discarded FROM duckmesh_consumer
+           WHERE tenant_id = ?1),
           (SELECT published_at FROM duckmesh_segment WHERE tenant_id = ?1 AND first_token > ?2
            ORDER BY first_token LIMIT 1)
         """

@@ -13,6 +13,7 @@ package struct StatementGate {
   /// Only parses; never sees a tenant's table.
   let connection: DuckDBConnection
   private let serialize: DuckDBStatement
+  private let passed = PassedStatements()
 
   package init(_ connection: DuckDBConnection) throws(DuckDBError) {
     self.connection = connection
@@ -22,6 +23,13 @@ package struct StatementGate {
 
   /// - Throws: `invalidSQL`, `sqlNotAllowed`, `tableNotFound`.
   package func check(_ sql: String) throws(QueryFailure) -> GatedStatement {
+    if let known = passed.find(sql) { return known }
+    let statement = try parsed(sql)
+    passed.keep(statement, of: sql)
+    return statement
+  }
+
+  private func parsed(_ sql: String) throws(QueryFailure) -> GatedStatement {
     guard sql.utf8.count <= WorkerQuery.maximumSQLBytes else {
       throw QueryFailure(
         .invalidSQL, "a statement has at most \(WorkerQuery.maximumSQLBytes) bytes")

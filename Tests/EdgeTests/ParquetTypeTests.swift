@@ -1,0 +1,28 @@
+import DuckDB
+import Foundation
+import Model
+import Testing
+
+struct ParquetTypeTests {
+  /// A type that is said to be kept and is not would reach readers as another one.
+  @Test func exactlyTheTypesThatAreSaidToBeKeptAreReadAsTheyWereWritten() throws {
+    let file = NSTemporaryDirectory() + "/parquet-types-" + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let types = LiteralGenerator.allTypes.compactMap { type -> ScalarType? in
+      if case .scalar(let scalar) = type { scalar } else { nil }
+    }
+    let decimals = [(4, 1), (9, 2), (18, 18), (38, 10)].map {
+      ScalarType.decimal(precision: $0.0, scale: $0.1)
+    }
+    #expect(types.count == LiteralGenerator.allTypes.count)
+    let connection = try DuckDBInstance().connect()
+    for type in types + decimals {
+      try connection.execute(
+        "COPY (SELECT NULL::\(type.sqlName) AS x) TO '\(file)' (FORMAT parquet)")
+      let described = try connection.query(
+        "SELECT column_type = '\(type.sqlName)' FROM (DESCRIBE FROM read_parquet('\(file)'))")
+      let isKept = try described.readTable(maximumRows: 1).rows.first?.first
+      #expect(isKept == .bool(type.isKeptByParquet), "\(type.sqlName)")
+    }
+  }
+}
