@@ -56,6 +56,7 @@ extension ScalarType {
   /// Whether DuckDB reads a column of a Parquet file that it wrote in this type by itself.
   package var isKeptByParquet: Bool {
     switch self {
+    // Of JSON it depends on the version that wrote.
     case .timestampS, .timestampMS, .json: false
     default: true
     }
