@@ -41,7 +41,7 @@ import Testing
         guard cut.isFailing else { return try await perform(commit) }
         _ = try await perform(commit)
         // And the answer to the question, too.
-        try? await mesh.tamper("ALTER TABLE duckmesh_commit RENAME TO away")
+        await mesh.tamperOrRecord("ALTER TABLE duckmesh_commit RENAME TO away")
         throw .outcomeUnknown(reason: "the answer was lost")
       }
       try await running(mesh.coordinator()) { coordinator in
@@ -73,7 +73,7 @@ import Testing
         if fence.isFailing {
           #expect(commit.fences.count == 3)
           // Somebody else has taken the bee meanwhile.
-          try? await mesh.tamper(
+          await mesh.tamperOrRecord(
             """
             UPDATE duckmesh_consumer SET epoch = epoch + 1, owner = 'somebody',
               leased_until = leased_until + 3600000000

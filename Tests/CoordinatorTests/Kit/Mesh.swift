@@ -12,6 +12,7 @@ import Observability
 import Query
 import Runtime
 import SQLite
+import Testing
 
 /// The real thing from the bus to the lake, in a folder of its own: a store, DuckDB and files. Only
 /// what a test breaks on purpose stands between them.
@@ -81,7 +82,19 @@ final class Mesh: Sendable {
   /// Runs a statement past all rules, as a lying program or a damaged disk would.
   func tamper(_ sql: String) async throws {
     let path = folder + "/catalog.sqlite"
-    try await offPool { try SQLiteConnection(path: path, mode: .readWriteCreate).execute(sql) }
+    try await offPool {
+      // On a busy machine whoever writes may keep the lock for longer than the usual five seconds.
+      try SQLiteConnection(path: path, mode: .readWriteCreate, busyTimeoutMs: 120_000).execute(sql)
+    }
+  }
+
+  /// For hooks that may not throw: a failure is the test's, not what the hook is about.
+  func tamperOrRecord(_ sql: String) async {
+    do {
+      try await tamper(sql)
+    } catch {
+      Issue.record("tampering failed: \(error)")
+    }
   }
 
   /// One number out of the catalog's database.
