@@ -21,7 +21,8 @@ from bench.contestants.lakes import Delta, DuckLake, Quack
 from bench.contestants.mesh import PROGRAM, Mesh, MeshOverPostgres
 from bench.contestants.postgres import RUN_FOLDER, Postgres, program
 from bench.processes import stop_all
-from bench.questions import aged, bulk, flood, growth, ingest, keyed, latency, queries, visible
+from bench.questions import (
+    aged, bulk, flood, growth, ingest, keyed, latency, queries, stages, visible)
 from bench.questions.question import Bench
 from bench.targets import TARGETS, judged
 from bench.verify import VerificationFailed
@@ -29,7 +30,8 @@ from bench.verify import VerificationFailed
 CONTESTANTS = [Mesh, MeshOverPostgres, Postgres, DuckLake, Quack, Delta]
 PEERS = ["duckdb-extension-ducklake", "duckdb-extension-quack", "deltalake", "duckdb"]
 QUESTIONS = [
-    question for module in (ingest, bulk, latency, flood, visible, queries, growth, aged, keyed)
+    question for module in (
+        ingest, bulk, latency, flood, visible, queries, growth, aged, keyed, stages)
     for question in module.QUESTIONS]
 
 
