@@ -149,4 +149,4 @@ def stages(bench):
     }
 
 
-QUESTIONS = [Question("stages", "stages", "CPU by stage", stages, 4, 0.6)]
+QUESTIONS = [Question("stages", "stages", "CPU by stage", stages, 4, 1)]
