@@ -101,7 +101,7 @@ let package = Package(
       "Coordinator", in: "Lake",
       [
         "Model", "Consistency", "Catalog", "IngestBus", "ObjectStore", "DuckDB", "Sandbox",
-        "SimdJSON", "Runtime", "Observability",
+        "Rendering", "SimdJSON", "Runtime", "Observability",
       ]),
     swiftTarget(
       "Maintenance", in: "Lake",

@@ -156,6 +156,14 @@ import Testing
     #expect(throws: error) { _ = try read(Array(body.utf8), .csv) }
   }
 
+  @Test func aRecordAboveItsBoundIsRefusedAlsoWhenItComesWhole() {
+    let body = Array(
+      "{\"id\":1}\n{\"id\":2,\"name\":\"\(String(repeating: "a", count: 2_000))\"}\n".utf8)
+    #expect(throws: BatchError.recordTooLong(line: 2, maximum: 1_000)) {
+      _ = try read(body, .ndjson, longestRecord: 1_000)
+    }
+  }
+
   @Test func aRecordAboveItsBoundIsRefusedBeforeItIsWhole() {
     let body =
       Array("{\"id\":1}\n{\"id\":2,\"name\":\"".utf8) + [UInt8](repeating: 97, count: 5_000)

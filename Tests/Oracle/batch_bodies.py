@@ -82,4 +82,35 @@ refused = {
 for name, columns in refused.items():
     pq.write_table(pa.table(columns), folder + "/" + name + ".parquet")
     stream(pa.table(columns), name + ".arrow")
+
+# For a table with a key: k BIGINT, note VARCHAR with a default, tags VARCHAR[], body JSON.
+TAGS = pa.list_(pa.string())
+keyed = {
+    "keyed_first": {
+        "k": pa.array(list(range(1_000)) + [7, 7], pa.int32()),
+        "note": pa.array(["first"] * 1_000 + ["again", "last"]).dictionary_encode(),
+        "tags": pa.array([["a", None]] * 1_002, TAGS),
+        "body": pa.array(['{"n": [1, null]}'] * 1_002)},
+    "keyed_second": {"k": pa.array([1, 2, 5_000]), "tags": pa.array([None, [], ["z"]], TAGS)},
+    "keyed_gone": {"k": pa.array(range(10, 1_000), pa.int16())},
+    "keyed_null": {
+        "k": pa.array([1, None, 3, None], pa.int64()), "note": pa.array(["a", "b", None, "d"])},
+    "keyed_missing": {"note": pa.array(["a"])},
+    "keyed_loose": {"k": pa.array([1]), "body": pa.array(["[NaN]"])},
+    "keyed_names": {"k": pa.array([1]), "body": pa.array(['{"a": 1, "a": 2}'])},
+    "keyed_long": {
+        "k": pa.array([1, 2]),
+        "note": pa.DictionaryArray.from_arrays(pa.array([0, 1]), ["short", "x" * 3_000_000])},
+    "keyed_wide": {
+        "k": pa.array([1, 2]), "tags": pa.array([["x"] * 3, ["x" * 1_000] * 3_000], TAGS)},
+    # Small as a file, gigabytes as lines.
+    "keyed_many": {
+        "k": pa.array([1] * 3_000_000, pa.int8()),
+        "note": pa.DictionaryArray.from_arrays(
+            pa.array([0] * 3_000_000, pa.int8()), ["x" * 10_000])},
+    "keyed_none": {"k": pa.array([], pa.int64())},
+}
+for name, columns in keyed.items():
+    pq.write_table(pa.table(columns), folder + "/" + name + ".parquet")
+    stream(pa.table(columns), name + ".arrow")
 stream(every, "compressed.arrow", options=pa.ipc.IpcWriteOptions(compression="zstd"))

@@ -37,6 +37,9 @@ extension CellRenderer {
       appendPlain(row, to: &buffer)
       buffer.append(byte: UInt8(ascii: "\""))
     } else if kind == .json {
+      guard looseJSON == .quoted || StrictJSON.isValid(bytes(row)) else {
+        throw DuckDBError(kind: .conversion, message: "a JSON value is not well-formed")
+      }
       buffer.appendEmbeddedJSON(bytes(row))
     } else if kind == .enum8 || kind == .enum16 || kind == .enum32 {
       labels[label(row)].withUnsafeBytes { buffer.append(contentsOf: $0) }

@@ -8,6 +8,7 @@ import DuckDB
 /// and every write happens within it.
 final class CellRenderer {
   let kind: CellKind
+  let looseJSON: LooseJSON
   let scale: Int
   let arraySize: Int
   /// Of a struct or union: `"name":` for each child.
@@ -26,7 +27,8 @@ final class CellRenderer {
   /// Kept only for the kinds that are written from values.
   private(set) var vector: DuckDBVector?
 
-  init(_ type: DuckDBType, bigIntsAsStrings: Bool) {
+  init(_ type: DuckDBType, bigIntsAsStrings: Bool, looseJSON: LooseJSON = .quoted) {
+    self.looseJSON = looseJSON
     kind = CellKind(type, bigIntsAsStrings: bigIntsAsStrings)
     var names: [String] = []
     var labels: [String] = []
@@ -53,7 +55,9 @@ final class CellRenderer {
     self.labels = labels.map { jsonString($0) }
     self.childTypes = childTypes
     plainLabels = labels
-    children = childTypes.map { CellRenderer($0, bigIntsAsStrings: bigIntsAsStrings) }
+    children = childTypes.map {
+      CellRenderer($0, bigIntsAsStrings: bigIntsAsStrings, looseJSON: looseJSON)
+    }
   }
 
   func load(_ vector: DuckDBVector) {

@@ -10,17 +10,22 @@ package final class RowRenderer {
   private let memberPrefixes: [[UInt8]]
   private let cells: [CellRenderer]
 
-  /// With `bigIntsAsStrings`, BIGINT and UBIGINT are JSON strings, for readers whose numbers
-  /// are doubles; CSV stays the same.
+  /// - Parameters:
+  ///   - bigIntsAsStrings: BIGINT and UBIGINT are JSON strings, for readers whose numbers are
+  ///     doubles; CSV stays the same.
+  ///   - looseJSON: what JSON and NDJSON make of a JSON cell that is none by RFC 8259.
   package init(
-    format: RowFormat, columns: [DuckDBResult.Column], bigIntsAsStrings: Bool = false
+    format: RowFormat, columns: [DuckDBResult.Column], bigIntsAsStrings: Bool = false,
+    looseJSON: LooseJSON = .quoted
   ) {
     self.format = format
     columnNames = columns.map(\.name)
     memberPrefixes = columns.enumerated().map { index, column in
       [UInt8(ascii: index == 0 ? "{" : ",")] + jsonString(column.name) + [UInt8(ascii: ":")]
     }
-    cells = columns.map { CellRenderer($0.type, bigIntsAsStrings: bigIntsAsStrings) }
+    cells = columns.map {
+      CellRenderer($0.type, bigIntsAsStrings: bigIntsAsStrings, looseJSON: looseJSON)
+    }
   }
 
   /// Writes what stands before the first row: the line of column names of CSV.
@@ -40,7 +45,8 @@ package final class RowRenderer {
   ///
   /// - Returns: the first row of the chunk that was not rendered; `rowCount` of the chunk when
   ///   none is left.
-  /// - Throws: `.notImplemented` for a type without a form, `.dataCorruption` for a broken VARIANT.
+  /// - Throws: `.notImplemented` for a type without a form, `.dataCorruption` for a broken VARIANT,
+  ///   `.conversion` for a JSON cell that is refused.
   package func render(
     _ chunk: DuckDBChunk, from firstRow: Int = 0, upTo rowLimit: Int, pauseBytes: Int = .max,
     into buffer: inout OutputBuffer

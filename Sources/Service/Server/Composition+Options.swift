@@ -56,7 +56,10 @@ extension Composition {
       }
     return StagingOptions(
       executable: executable, threads: configuration.limits.workers.threads,
-      memoryBytes: configuration.limits.batch.stagingMemoryBytes, confinement: confinement)
+      memoryBytes: configuration.limits.batch.stagingMemoryBytes,
+      // What a body says once and its rows repeat may be more than the body.
+      spillBytes: 2 * configuration.limits.batch.bodyBytes,
+      longestRow: configuration.limits.batch.recordBytes, confinement: confinement)
   }
 
   static func workerOptions(

@@ -244,8 +244,6 @@ import Testing
     #expect(
       try await client.rows("SELECT id, name FROM t WHERE id IN (1, 2) ORDER BY id")
         == #"[[1,"second"],[2,null]]"#)
-    try await client.batch("t", "PAR1", key: "d", type: APIClient.parquet)
-      .expectError(415, "UNSUPPORTED_MEDIA_TYPE")
     #expect(try await Self.isClean(client))
   }
 

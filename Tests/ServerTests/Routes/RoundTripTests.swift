@@ -6,10 +6,23 @@ import Testing
 
   @Test(arguments: ["parquet", "arrow"], ["parquet", "arrow"])
   func everyTypeComesOutAsItCameIn(sent: String, received: String) async throws {
+    try await Self.sendAndCompare(sent, received, more: "")
+  }
+
+  /// Its rows travel as records between the two.
+  @Test(arguments: ["parquet", "arrow"], ["parquet", "arrow"])
+  func soTheyDoOfATableWithAKey(sent: String, received: String) async throws {
+    try await Self.sendAndCompare(sent, received, more: #", "primary_key_cols": ["k"]"#)
+  }
+
+  private static func sendAndCompare(
+    _ sent: String, _ received: String, more: String
+  ) async throws {
     let table = try await RoundTrip()
     let client = try ServerProcess.shared.newTenant()
     try await client.post(
-      "/v1/tables", #"{"table_name": "t", "schema_json": {"columns": \#(table.columns)}}"#
+      "/v1/tables",
+      #"{"table_name": "t", "schema_json": {"columns": \#(table.columns)}\#(more)}"#
     ).expect(201)
     try await client.batch(
       "t", try table.body(sent), key: "rows", type: try #require(Self.forms[sent]),

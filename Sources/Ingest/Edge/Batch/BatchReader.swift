@@ -72,20 +72,25 @@ package final class BatchReader: @unchecked Sendable {  // one caller at a time,
       if text.starts(with: [0xEF, 0xBB, 0xBF]) { text = text.dropFirst(3) }
     }
     switch format {
-    case .ndjson: return read(lines: text)
+    case .ndjson: return try read(lines: text)
     case .csv: return try read(csv: text)
     }
   }
 
   // MARK: NDJSON
 
-  private func read(lines text: ArraySlice<UInt8>) -> [BatchRecord] {
+  private func read(lines text: ArraySlice<UInt8>) throws(BatchError) -> [BatchRecord] {
     var array = RecordArray(capacity: text.count + 2)
+    var tooLong: Int?
     text.withUnsafeBytes { bytes in
       var start = 0
       while start < bytes.count {
         let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
         let record = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+        guard record.count <= longestRecord else {
+          tooLong = line
+          return
+        }
         if record.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) {
           array.append(record, line: line)
         }
@@ -93,6 +98,7 @@ package final class BatchReader: @unchecked Sendable {  // one caller at a time,
         start = end + 1
       }
     }
+    if let tooLong { throw .recordTooLong(line: tooLong, maximum: longestRecord) }
     return read(array)
   }
 

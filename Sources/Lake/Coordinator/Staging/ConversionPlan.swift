@@ -5,15 +5,27 @@ import Model
 /// Allowed is the same type, and one of which every value is a value of the column's type. Where
 /// that depends on the value (nanoseconds that are whole microseconds, years, U+0000 in a text)
 /// each value is looked at.
+///
+/// Lines have the columns that the file has: who reads them fills in the others, and names the rows
+/// that have a null too many.
 struct ConversionPlan {
   private(set) var violations: [StagedFileViolation] = []
   /// A SELECT list in the order of the table's columns.
   private(set) var projection = ""
+  /// What of the file is selected from.
+  private(set) var restriction = ""
 
   private static let violationMark = "duckmesh violation\u{1}"
   private static let longestExcerpt = 64
 
-  init(_ columns: [StagingRequest.Column], found: [(name: String, type: String)]) {
+  private let form: StagedRowForm
+
+  /// - Parameter longestRow: of lines, as `StagingRequest` has it.
+  init(
+    _ columns: [StagingRequest.Column], found: [(name: String, type: String)],
+    form: StagedRowForm = .files, longestRow: Int = .max
+  ) {
+    self.form = form
     let types = Dictionary(
       found.map { ($0.name, $0.type) }, uniquingKeysWith: { first, _ in first })
     let known = Set(columns.map(\.name))
@@ -34,6 +46,12 @@ struct ConversionPlan {
       items.append("\(item) AS \(SQLText.identifier(column.name))")
     }
     projection = items.joined(separator: ", ")
+    guard form == .lines else { return }
+    let refusal = Self.refusal(
+      column: "", expected: "a row of at most \(longestRow) bytes", got: "'a longer one'")
+    let length = RowLength(found).sql
+    restriction =
+      " WHERE CASE WHEN \(length) > \(longestRow) THEN \(refusal)::BOOLEAN ELSE true END"
   }
 
   private mutating func item(
@@ -45,7 +63,7 @@ struct ConversionPlan {
           .init(column: column.name, expected: column.type + ", not null", got: "no such column"))
         return nil
       }
-      return column.defaultSQL ?? "NULL::\(column.type)"
+      return form == .lines ? nil : column.defaultSQL ?? "NULL::\(column.type)"
     }
     let name = SQLText.identifier(column.name)
     guard let conversion = Conversion(from: EngineType(type), to: EngineType(column.type)) else {
@@ -53,25 +71,25 @@ struct ConversionPlan {
       return nil
     }
     var cases: [String] = []
-    if !column.isNullable {
-      cases.append(
-        "WHEN \(name) IS NULL THEN \(Self.refusal(column, expected: ", not null", got: "'null'"))")
+    func refuse(when condition: String, expected limits: String, got: String) {
+      let refusal = Self.refusal(column: column.name, expected: column.type + limits, got: got)
+      cases.append("WHEN \(condition) THEN \(refusal)")
+    }
+    if form == .files, !column.isNullable {
+      refuse(when: "\(name) IS NULL", expected: ", not null", got: "'null'")
     }
     if let condition = conversion.condition(on: name) {
-      let got = "left(\(name)::VARCHAR, \(Self.longestExcerpt))"
-      cases.append(
-        "WHEN NOT (\(condition)) THEN \(Self.refusal(column, expected: conversion.limits, got: got))"
-      )
+      refuse(
+        when: "NOT (\(condition))", expected: conversion.limits,
+        got: "left(\(name)::VARCHAR, \(Self.longestExcerpt))")
     }
     let cast = "\(name)::\(column.type)"
     return cases.isEmpty ? cast : "CASE \(cases.joined(separator: " ")) ELSE \(cast) END"
   }
 
   /// An expression that ends the statement, with what `violation(in:)` reads.
-  private static func refusal(
-    _ column: StagingRequest.Column, expected: String, got: String
-  ) -> String {
-    let text = SQLText.literal("\(violationMark)\(column.name)\u{1}\(column.type)\(expected)\u{1}")
+  private static func refusal(column: String, expected: String, got: String) -> String {
+    let text = SQLText.literal("\(violationMark)\(column)\u{1}\(expected)\u{1}")
     return "error(\(text) || coalesce(\(got), 'null') || chr(1))"
   }
 

@@ -3,7 +3,8 @@ import Foundation
 import Glibc
 import Model
 
-/// Turns a client's Parquet file or Arrow stream into rows of a table, in the child.
+/// Turns a client's Parquet file or Arrow stream into rows of a table, in the child: a file of
+/// them, or lines of JSON.
 ///
 /// A column must be of the table's type, or of one of which every value is a value of the table's
 /// type; values that a JSON request could not bring in are refused here as well.
@@ -13,6 +14,7 @@ struct FileConversion {
 
   let request: StagingRequest
   let engine: DuckDBInstance
+  let socket: StagingSocket
 
   func run() throws -> StagingReply {
     let connection = try engine.connect()
@@ -21,38 +23,58 @@ struct FileConversion {
     do {
       (source, found) = try relation(on: connection)
     } catch let error as DuckDBError {
+      if error.kind == .outOfMemory { return tooLarge }
       guard Self.isErrorOfTheData(error) else { throw error }
       return StagingReply(unreadable: "the file cannot be read as \(request.format.rawValue)")
     } catch let error as ArrowStreamError {
       return StagingReply(unreadable: "the Arrow stream cannot be read: \(error.explanation)")
     }
-    let plan = ConversionPlan(request.columns, found: found)
+    let plan = ConversionPlan(
+      request.columns, found: found, form: request.form, longestRow: request.longestRow)
     guard plan.violations.isEmpty else { return StagingReply(violations: plan.violations) }
     // Rows cost nothing in a file that repeats them, and much where they are written.
     let count = try connection.query("SELECT count(*) FROM \(source)").rows.first?[0].int64 ?? 0
     guard count <= Self.mostRows else {
       return StagingReply(unreadable: "the file has more than \(Self.mostRows) rows")
     }
-    let name = "0.parquet"
-    let file: ParquetFile
+    // A file of no rows may have no columns either.
+    guard count > 0 else { return StagingReply() }
+    let query = "SELECT \(plan.projection) FROM \(source)\(plan.restriction)"
     do {
-      file = try ParquetFile.write(
-        query: "SELECT \(plan.projection) FROM \(source)",
-        fieldIDs: request.columns.map(\.field),
-        statisticsOf: Set(request.columns.map(\.field.id)), to: "\(request.folder)/\(name)",
-        on: connection)
-    } catch {
+      switch request.form {
+      case .files: return StagingReply(files: [try write(query, on: connection)])
+      case .lines:
+        try RowLines(socket: socket).send(try connection.prepare(query).execute())
+        return StagingReply()
+      }
+    } catch let error as DuckDBError {
+      if error.kind == .outOfMemory { return tooLarge }
       guard Self.isErrorOfTheData(error) else { throw error }
       if let refusal = ConversionPlan.violation(in: error.message) {
         return StagingReply(violations: [refusal])
       }
       return StagingReply(unreadable: "a value of the file cannot be read or converted")
     }
-    guard file.recordCount > 0 else {
-      unlink("\(request.folder)/\(name)")
-      return StagingReply()
-    }
-    return StagingReply(files: [StagingReply.File(file, name: name)])
+  }
+
+  /// The same file would be so again.
+  private var tooLarge: StagingReply {
+    StagingReply(
+      unreadable: """
+        the file's rows need more than the \(request.memoryBytes) bytes of memory and \
+        \(request.spillBytes) bytes of temporary files that reading them may take
+        """)
+  }
+
+  private func write(
+    _ query: String, on connection: DuckDBConnection
+  ) throws(DuckDBError) -> StagingReply.File {
+    let name = "0.parquet"
+    let file = try ParquetFile.write(
+      query: query, fieldIDs: request.columns.map(\.field),
+      statisticsOf: Set(request.columns.map(\.field.id)), to: "\(request.folder)/\(name)",
+      on: connection)
+    return StagingReply.File(file, name: name)
   }
 
   /// SQL of the rows as they came, and their columns.

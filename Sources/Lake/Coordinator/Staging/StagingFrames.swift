@@ -20,6 +20,8 @@ struct StagingSocket: Sendable {
     case ready
     /// From the child: what came of it (`StagingReply`, JSON).
     case reply
+    /// From the child, before its reply: whole lines of JSON, at least one.
+    case lines
   }
 
   /// Several times the largest record that a setting allows.

@@ -13,6 +13,14 @@ package enum StagedFormat: String, Codable, Sendable {
   case arrow
 }
 
+/// What a staging child makes of a file's rows.
+package enum StagedRowForm: String, Codable, Sendable {
+  /// Typed Parquet in its folder.
+  case files
+  /// Lines of JSON, sent to the server: rows that are resolved one by one by their keys.
+  case lines
+}
+
 /// How much of a staging child's confinement must stand.
 package enum StagingConfinement: String, Codable, Sendable {
   case require, prefer, off
@@ -32,14 +40,19 @@ struct StagingRequest: Codable, Sendable {
   }
 
   let format: StagedFormat
+  let form: StagedRowForm
   let shape: RowShape
   let columns: [Column]
   /// The child's own, on the store's file system.
   let folder: String
   let threads: Int
   let memoryBytes: Int
+  /// Of what the engine may put aside in the folder when that is too little.
+  let spillBytes: Int
   /// Bytes of payloads that become one file.
   let sliceBytes: Int
+  /// Bytes of the texts, and elements of the lists, that one row may have as a line.
+  let longestRow: Int
   let confinement: StagingConfinement
   /// As the child has an empty environment, a crash test's text comes this way.
   let poison: String?

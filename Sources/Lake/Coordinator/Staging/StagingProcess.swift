@@ -31,21 +31,29 @@ package struct StagingOptions: Sendable {
   package var executable: String
   package var threads: Int
   package var memoryBytes: Int
+  /// Of temporary files, for rows that are more than the memory holds.
+  package var spillBytes: Int
   package var sliceBytes: Int
+  /// Bytes of a row that is sent as a line.
+  package var longestRow: Int
   package var confinement: StagingConfinement
   /// For one frame to be taken, and for the reply after the last one.
   package var frameTimeoutSeconds: Int
   package var replyTimeoutSeconds: Int
 
   package init(
-    executable: String, threads: Int = 2, memoryBytes: Int = 1 << 30, sliceBytes: Int = 32 << 20,
-    confinement: StagingConfinement = .prefer, frameTimeoutSeconds: Int = 300,
+    executable: String, threads: Int = 2, memoryBytes: Int = 1 << 30,
+    spillBytes: Int = 8 << 30, sliceBytes: Int = 32 << 20, longestRow: Int = 1 << 20,
+    confinement: StagingConfinement = .prefer,
+    frameTimeoutSeconds: Int = 300,
     replyTimeoutSeconds: Int = 1_800
   ) {
     self.executable = executable
     self.threads = threads
     self.memoryBytes = memoryBytes
+    self.spillBytes = spillBytes
     self.sliceBytes = sliceBytes
+    self.longestRow = longestRow
     self.confinement = confinement
     self.frameTimeoutSeconds = frameTimeoutSeconds
     self.replyTimeoutSeconds = replyTimeoutSeconds
@@ -65,14 +73,18 @@ package final class StagingProcess: Sendable {
   package static let bodyName = "body"
 
   private let child: ChildProcess
-  private let socket: StagingSocket
+  let socket: StagingSocket
+  let options: StagingOptions
 
   /// - Parameters:
   ///   - table: whose columns the rows have.
   ///   - folder: the child's own.
+  ///   - form: what becomes of a file's rows.
   package init(
-    _ format: StagedFormat, table: TableRecord, folder: String, options: StagingOptions
+    _ format: StagedFormat, table: TableRecord, folder: String, options: StagingOptions,
+    form: StagedRowForm = .files
   ) throws(StagingError) {
+    self.options = options
     // What the engine says as it crashes may quote the data, and is no line of our log.
     let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
     guard nowhere >= 0 else { throw .environment("a staging child could not be started") }
@@ -88,15 +100,20 @@ package final class StagingProcess: Sendable {
     Self.limit(child.socket, SO_SNDTIMEO, seconds: options.frameTimeoutSeconds)
     Self.limit(child.socket, SO_RCVTIMEO, seconds: options.replyTimeoutSeconds)
     let request = StagingRequest(
-      format: format, shape: RowShape(table),
+      format: format, form: form, shape: RowShape(table),
       columns: zip(table.definition.schema.columns, table.fieldIDs).map { column, field in
         StagingRequest.Column(
           field: field, type: column.type.sqlName,
-          isNullable: column.isNullable,
+          // Lines are read as a client's are, which tells the row as well. A column of the key
+          // has no way to be missing, whatever the operation is.
+          isNullable: column.isNullable
+            || form == .lines && !table.definition.primaryKey.contains(column.name),
           defaultSQL: column.defaultValue.map { $0.sql(as: column.type) })
       },
       folder: folder, threads: options.threads, memoryBytes: options.memoryBytes,
-      sliceBytes: options.sliceBytes, confinement: options.confinement,
+      spillBytes: form == .lines ? options.memoryBytes : options.spillBytes,
+      sliceBytes: options.sliceBytes, longestRow: options.longestRow,
+      confinement: options.confinement,
       poison: PoisonText.armed?.text)
     do {
       guard let bytes = try? JSONEncoder().encode(request) else { throw StagingSocketError.closed }
@@ -111,7 +128,7 @@ package final class StagingProcess: Sendable {
 
   deinit { child.kill() }
 
-  private static func limit(_ socket: Int32, _ option: Int32, seconds: Int) {
+  static func limit(_ socket: Int32, _ option: Int32, seconds: Int) {
     var limit = timeval(tv_sec: seconds, tv_usec: 0)
     setsockopt(socket, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
@@ -144,12 +161,23 @@ package final class StagingProcess: Sendable {
 
   /// Says that all was sent, and waits for what comes of it; call it last.
   package func finish() throws(StagingError) -> StagedRows {
-    let reply: StagingReply
+    let frame: (kind: StagingSocket.Kind, body: [UInt8])
     do throws(StagingSocketError) {
       try socket.send(.finish, [])
-      reply = try Self.reply(try socket.receive())
+      frame = try socket.receive()
     } catch {
       throw outcome(of: error)
+    }
+    return try conclude(frame)
+  }
+
+  /// - Parameter frame: the child's last.
+  func conclude(
+    _ frame: (kind: StagingSocket.Kind, body: [UInt8])
+  ) throws(StagingError) -> StagedRows {
+    guard let reply = try? Self.reply(frame) else {
+      end()
+      throw .environment("a staging child spoke nonsense")
     }
     // The child waits for this before it ends.
     child.shutDownSocket()
@@ -201,7 +229,7 @@ package final class StagingProcess: Sendable {
   }
 
   /// What the child has said, or how it ended.
-  private func outcome(of error: StagingSocketError) -> StagingError {
+  func outcome(of error: StagingSocketError) -> StagingError {
     if error != .timedOut, let frame = try? socket.receive() {
       end()
       return (try? Self.failure(frame)) ?? .environment("a staging child spoke nonsense")

@@ -51,6 +51,7 @@ struct StagingWorker {
     for setting in [
       "threads = \(request.threads)", "memory_limit = '\(request.memoryBytes)B'",
       "temp_directory = \(SQLText.literal(request.folder + "/spill"))",
+      "max_temp_directory_size = '\(request.spillBytes)B'",
       "autoload_known_extensions = false", "autoinstall_known_extensions = false",
     ] { try connection.execute("SET GLOBAL \(setting)") }
     try socket.send(.ready, [])
@@ -63,7 +64,7 @@ struct StagingWorker {
       case .payloads: return try stagePayloads()
       case .parquet, .arrow:
         try awaitFinish()
-        return try FileConversion(request: request, engine: engine).run()
+        return try FileConversion(request: request, engine: engine, socket: socket).run()
       }
     } catch let error as DuckDBError {
       return StagingReply(failure: error.message)

@@ -81,7 +81,10 @@ extension APIError {
     case .keyedBatchTooLarge(let maximum):
       self.init(
         413, "PAYLOAD_TOO_LARGE", "a batch for a table with a primary key is larger than is taken",
-        context: [.init("maximum_bytes", .integer(maximum))])
+        context: [
+          .init("maximum_bytes", .integer(maximum)),
+          .init("maximum_records", .integer(BatchIntake.mostKeyedRecords)),
+        ])
     case .recordTooLong(let line, let maximum):
       self.init(
         400, "LIMIT_EXCEEDED", "a record is longer than the limit batch_record_bytes of \(maximum)",

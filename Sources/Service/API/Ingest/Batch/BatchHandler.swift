@@ -88,11 +88,6 @@ struct BatchHandler: Sendable {
     guard batch.operation == .insert || table.ingest.isKeyed else {
       throw APIError(EdgeError.primaryKeyRequired(recordIndex: 0))
     }
-    guard batch.format.records != nil || !table.ingest.isKeyed else {
-      throw APIError(
-        415, "UNSUPPORTED_MEDIA_TYPE",
-        "a table with a primary key takes batches of records: application/x-ndjson or text/csv")
-    }
     let id = table.record.id
     var producer: BatchPublish.Producer?
     let key: KeyHash

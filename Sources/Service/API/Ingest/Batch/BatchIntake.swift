@@ -32,6 +32,9 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
     var deadLetterBytes: Int
   }
 
+  /// Of a table with a primary key: what a record takes in memory beside its bytes is bounded too.
+  static let mostKeyedRecords = 1_000_000
+
   enum Mode {
     /// The key is known: what counts is whether the bytes are the same.
     case comparing
@@ -58,7 +61,7 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
   let format: BatchFormat
   let onError: IngestRequest.ErrorHandling
   private let table: DirectoryTable
-  private let limits: Limits
+  let limits: Limits
   private let decoder: ContentDecoder
   private let reader: BatchReader?
   private let store: any ObjectStore
@@ -91,14 +94,15 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
     case (.comparing, _):
       reader = nil
       sink = .none
-    case (.reading, let records?):
-      reader = BatchReader(
-        format: records, table: table.ingest, operation: request.operation, limits: edge,
-        longestRecord: limits.recordBytes)
-      sink = .gathering([])
-    case (.reading, nil):
-      reader = nil
-      sink = .none
+    case (.reading, let records):
+      // The rows of a file are read when there is a key to resolve them by, as lines then.
+      let isRead = records != nil || table.ingest.isKeyed
+      reader =
+        isRead
+        ? BatchReader(
+          format: records ?? .ndjson, table: table.ingest, operation: request.operation,
+          limits: edge, longestRecord: limits.recordBytes) : nil
+      sink = records == nil ? .none : .gathering([])
     }
     self.mode = mode
   }
@@ -121,14 +125,14 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
 
   /// Whether the body's rows go to files; asked before any byte is taken, and after each piece.
   var needsStaging: Bool {
-    guard mode == .reading, folder == nil, !table.ingest.isKeyed else { return false }
+    guard mode == .reading, folder == nil else { return false }
     guard case .gathering(let records) = sink else { return format.records == nil }
-    return !isRefused
+    return !isRefused && !table.ingest.isKeyed
       && (gatheredBytes > limits.gatheredBytes || records.count > limits.gatheredRecords)
   }
 
   /// Whether nothing of the batch will be kept.
-  private var isRefused: Bool { onError == .reject && violationCount > 0 || hasTooManyBadRecords }
+  var isRefused: Bool { onError == .reject && violationCount > 0 || hasTooManyBadRecords }
 
   /// Opens what rows are staged with.
   func beginStaging() throws(BatchIntakeError) {
@@ -156,7 +160,8 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
   ) throws(BatchIntakeError) -> StagingProcess {
     do {
       let process = try StagingProcess(
-        format, table: table.record, folder: folder, options: stagingOptions)
+        format, table: table.record, folder: folder, options: stagingOptions,
+        form: table.ingest.isKeyed ? .lines : .files)
       running.withLock { $0 = process }
       return process
     } catch {
@@ -184,7 +189,12 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
   }
 
   private func take(decoded piece: UnsafeRawBufferPointer) throws(BatchIntakeError) {
-    if case .spooling(let descriptor) = sink { return try write(piece, to: descriptor) }
+    if case .spooling(let descriptor) = sink {
+      guard !table.ingest.isKeyed || bodyBytes <= limits.keyedBytes else {
+        throw .body(.keyedBatchTooLarge(maximum: limits.keyedBytes))
+      }
+      return try write(piece, to: descriptor)
+    }
     guard let reader else { return }
     let records: [BatchRecord]
     do {
@@ -221,8 +231,10 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
       sink = .none
       gathered += records
       gatheredBytes += records.reduce(0) { $0 + $1.payload.count }
-      guard !table.ingest.isKeyed || gatheredBytes <= limits.keyedBytes else {
-        throw .body(.keyedBatchTooLarge(maximum: limits.keyedBytes))
+      if table.ingest.isKeyed {
+        guard gatheredBytes <= limits.keyedBytes, gathered.count <= Self.mostKeyedRecords else {
+          throw .body(.keyedBatchTooLarge(maximum: limits.keyedBytes))
+        }
       }
       sink = .gathering(gathered)
     case .staging(let process):
@@ -268,7 +280,7 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
   func finish() throws(BatchIntakeError) -> (digest: SHA256Digest, content: Content) {
     do {
       try decoder.finish()
-      if let reader {
+      if let reader, !isSpooling {
         let records = try reader.finish()
         do throws(BatchIntakeError) {
           try add(records)
@@ -287,6 +299,10 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
     return (digest.finish(), try content())
   }
 
+  private var isSpooling: Bool {
+    if case .spooling = sink { true } else { false }
+  }
+
   private struct BatchIntakeStop: Error {
     let error: BatchIntakeError
     init(_ error: BatchIntakeError) { self.error = error }
@@ -302,6 +318,8 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
       close(descriptor)
       sink = .none
       let process = try start(format == .parquet ? .parquet : .arrow, in: folder ?? "")
+      // Whatever comes of the lines, the child is gone then.
+      if let reader { return try readLines(of: process, reader) }
       sink = .staging(process)
       return try files(of: process)
     }

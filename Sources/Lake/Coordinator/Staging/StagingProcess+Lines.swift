@@ -1,0 +1,44 @@
+import Glibc
+
+extension StagingProcess {
+  /// Says that the file is whole, and has each piece of its rows as lines of JSON: the child was
+  /// begun for these. Call it instead of `finish`.
+  ///
+  /// - Parameter body: takes whole lines; returns whether it wants more.
+  /// - Throws: what `finish` throws; after that and after a `body` that wants no more the child is
+  ///   gone.
+  package func forEachLines<Failure: Error>(
+    _ body: ([UInt8]) throws(Failure) -> Bool
+  ) throws(StagingError) -> Result<Void, Failure> {
+    // Of all the lines together: each frame alone could be waited for anew.
+    let deadline = ContinuousClock.now + .seconds(options.replyTimeoutSeconds)
+    do throws(StagingSocketError) {
+      try socket.send(.finish, [])
+    } catch {
+      throw outcome(of: error)
+    }
+    while true {
+      let frame: (kind: StagingSocket.Kind, body: [UInt8])
+      do throws(StagingSocketError) {
+        let seconds = ContinuousClock.now.duration(to: deadline).components.seconds
+        guard seconds > 0 else { throw .timedOut }
+        Self.limit(socket.descriptor, SO_RCVTIMEO, seconds: Int(seconds))
+        frame = try socket.receive()
+      } catch {
+        throw outcome(of: error)
+      }
+      guard frame.kind == .lines, !frame.body.isEmpty else {
+        _ = try conclude(frame)
+        return .success(())
+      }
+      do throws(Failure) {
+        guard try !body(frame.body) else { continue }
+        end()
+        return .success(())
+      } catch {
+        end()
+        return .failure(error)
+      }
+    }
+  }
+}

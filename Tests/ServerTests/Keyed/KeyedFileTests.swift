@@ -1,0 +1,115 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Parquet files and Arrow streams as batches of a table with a key.
+@Suite(
+  .sharedServer([
+    "DUCKMESH_MAX_BATCH_RECORD_BYTES": "1048576", "DUCKMESH_BATCH_MEMORY_BYTES": "268435456",
+  ])) struct KeyedFileTests
+{
+  private static let waiting = "&wait_for_visibility=true"
+  private static let types = ["parquet": APIClient.parquet, "arrow": APIClient.arrow]
+
+  private static func tenant() async throws -> APIClient {
+    let client = try ServerProcess.shared.newTenant()
+    try await client.post(
+      "/v1/tables",
+      """
+      {"table_name": "t", "primary_key_cols": ["k"], "schema_json": {"columns": [
+        {"name": "k", "type": "BIGINT", "nullable": false},
+        {"name": "note", "type": "VARCHAR", "default": "none"},
+        {"name": "tags", "type": "VARCHAR[]"}, {"name": "body", "type": "JSON"}]}}
+      """
+    ).expect(201)
+    return client
+  }
+
+  private static func send(
+    _ name: String, _ form: String, to client: APIClient, operation: String = "upsert",
+    key: String? = nil
+  ) async throws -> Reply {
+    let bodies = try await BatchBodies.shared.value
+    return try await client.batch(
+      "t", try bodies.bytes("\(name).\(form)"), key: key ?? name,
+      type: try #require(types[form]), parameters: "?op=\(operation)\(waiting)")
+  }
+
+  @Test(arguments: ["parquet", "arrow"])
+  func filesAddReplaceAndDeleteRowsByTheirKey(form: String) async throws {
+    let client = try await Self.tenant()
+    let first = try await Self.send("keyed_first", form, to: client, operation: "insert")
+    #expect(first.expect(200)["accepted_count"]?.integer == 1_002)
+    #expect(first["status"]?.text == "visible")
+    // A later row of the file wins, and values stand in the table's types.
+    #expect(
+      try await client.rows("SELECT count(*), count(DISTINCT k), max(k) FROM t")
+        == "[[1000,1000,999]]")
+    #expect(
+      try await client.rows("SELECT note, tags, body FROM t WHERE k IN (6, 7) ORDER BY k")
+        == #"[["first",["a",null],{"n":[1,null]}],["last",["a",null],{"n":[1,null]}]]"#)
+
+    // A whole row takes the place of a row: what the file lacks has its default.
+    #expect(try await Self.send("keyed_second", form, to: client).expect(200).token == 1_005)
+    #expect(
+      try await client.rows("FROM t WHERE k IN (1, 2, 5000) ORDER BY k")
+        == #"[[1,"none",null,null],[2,"none",[],null],[5000,"none",["z"],null]]"#)
+
+    // A deletion needs no more than the keys.
+    try await Self.send("keyed_gone", form, to: client, operation: "delete").expect(200)
+    #expect(try await client.rows("SELECT count(*) FROM t") == "[[11]]")
+    try await client.post("/v1/integrity/run").expect(200)
+  }
+
+  @Test func theSameFileIsADuplicateAndAnotherOperationIsNot() async throws {
+    let client = try await Self.tenant()
+    let first = try await Self.send("keyed_second", "parquet", to: client).expect(200)
+    let again = try await Self.send("keyed_second", "parquet", to: client).expect(200)
+    #expect(again["duplicate_count"]?.integer == 3 && again.token == first.token)
+    try await Self.send("keyed_second", "parquet", to: client, operation: "delete")
+      .expectError(409, "IDEMPOTENCY_KEY_REUSED")
+    #expect(try await client.rows("SELECT count(*) FROM t") == "[[3]]")
+  }
+
+  @Test(arguments: ["parquet", "arrow"])
+  func rowsThatDoNotFitAreNamedByTheirPlace(form: String) async throws {
+    let client = try await Self.tenant()
+    let refused = try await Self.send("keyed_null", form, to: client)
+    refused.expectError(400, "SCHEMA_VIOLATION")
+    #expect(refused["context", "violation_count"]?.integer == 2)
+    let places = refused["context", "violations"]?.elements?.map { $0["record_index"]?.integer }
+    #expect(places == [1, 3], "\(refused.text)")
+    let missing = try await Self.send("keyed_missing", form, to: client)
+    missing.expectError(400, "SCHEMA_VIOLATION")
+    #expect(missing["context", "violations", 0, "column"]?.text == "k", "\(missing.text)")
+    // What JSON requests could not bring in, a file cannot either.
+    try await Self.send("keyed_loose", form, to: client).expectError(400, "INVALID_BODY")
+    try await Self.send("keyed_names", form, to: client).expectError(400, "SCHEMA_VIOLATION")
+    try await Self.send("keyed_none", form, to: client).expectError(400, "RECORDS_REQUIRED")
+    #expect(try await client.get("/v1/lag")["accepted_events"]?.integer == 0)
+  }
+
+  @Test(arguments: ["parquet", "arrow"])
+  func aSmallFileOfLargeRowsIsRefusedBeforeTheyAreMade(form: String) async throws {
+    let client = try await Self.tenant()
+    for name in ["keyed_long", "keyed_wide"] {
+      let refused = try await Self.send(name, form, to: client)
+      refused.expectError(400, "SCHEMA_VIOLATION")
+      #expect(
+        refused["context", "violations", 0, "expected"]?.text == "a row of at most 1048576 bytes",
+        "\(refused.text)")
+    }
+    let many = try await Self.send("keyed_many", form, to: client)
+    if form == "parquet" {
+      many.expectError(413, "PAYLOAD_TOO_LARGE")
+      #expect(many["context", "maximum_bytes"]?.integer == 32 << 20)
+    } else {
+      // A stream is read whole before its rows are.
+      many.expectError(400, "INVALID_BODY")
+      #expect(many["message"]?.text?.contains("bytes of memory") == true, "\(many.text)")
+    }
+    // No child is left, and the key is free.
+    try await Self.send("keyed_second", form, to: client, key: "keyed_many").expect(200)
+    #expect(try await client.get("/v1/lag")["accepted_events"]?.integer == 3)
+  }
+}
