@@ -182,7 +182,7 @@ let package = Package(
         "Coordinator", "Maintenance", "SQLiteStore", "SQLite", "LakeTables", "ObjectStore",
         "DuckDB",
         "Query", "Catalog", "Consistency", "IngestBus", "Publisher", "Model", "Runtime",
-        "Observability", "PostgreSQLStore", "TestSupport",
+        "Observability", "PostgreSQLStore", "TestSupport", "duckmesh",
       ]),
     tests(
       "QueryWorkerTests",

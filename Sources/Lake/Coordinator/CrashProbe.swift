@@ -23,6 +23,9 @@ package struct CrashProbe: Sendable {
     SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS,
   ]
 
+  /// How long a child may take to end once its socket is closed.
+  private static let endingMs = 30_000
+
   private let executable: String
   private let folder: String
   private let timeLimitMs: Int32
@@ -60,9 +63,12 @@ package struct CrashProbe: Sendable {
     }
     defer { try? FileManager.default.removeItem(atPath: scratch) }
     let child = try start()
-    let isInTime = ask(child, request(events, shape, scratch: scratch)) && hasEnded(child)
-    if !isInTime { child.kill() }
-    return try Self.verdict(child.wait(), isInTime: isInTime)
+    let hasHungUp = ask(child, request(events, shape, scratch: scratch)) && hasEnded(child)
+    guard hasHungUp, let status = child.wait(atMostMs: Self.endingMs) else {
+      child.kill()
+      return try Self.verdict(child.wait(), isInTime: false)
+    }
+    return try Self.verdict(status)
   }
 
   private func start() throws(EnvironmentFailure) -> ChildProcess {

@@ -2,7 +2,7 @@ internal import CSandbox
 import Glibc
 import Synchronization
 
-/// A child process at the other end of a socket, reaped by whoever calls `wait`.
+/// A child process at the other end of a socket, reaped by whoever calls `wait` first.
 ///
 /// It starts with an empty environment, in a process group of its own, with /dev/null as 0 and 1,
 /// the given log as 2, the socket as 3 and nothing else open. The socket's own end is closed when
@@ -11,8 +11,8 @@ package final class ChildProcess: Sendable {
   package let processID: Int32
   /// The server's end of the socket.
   package let socket: Int32
-  /// Whether the process id still belongs to the child: once reaped it may be anybody's.
-  private let isReaped = Mutex(false)
+  /// The wait status once the child is reaped: its process id may be anybody's then.
+  private let status = Mutex<Int32?>(nil)
 
   /// - Parameters:
   ///   - executable: an absolute path.
@@ -39,8 +39,8 @@ package final class ChildProcess: Sendable {
 
   /// Ends the child at once, unless it has been reaped.
   package func kill() {
-    isReaped.withLock { isReaped in
-      guard !isReaped else { return }
+    status.withLock { status in
+      guard status == nil else { return }
       _ = Glibc.kill(processID, SIGKILL)
     }
   }
@@ -51,17 +51,45 @@ package final class ChildProcess: Sendable {
     _ = shutdown(socket, Int32(SHUT_RDWR))
   }
 
-  /// Waits for the child to end and reaps it; call it exactly once. Blocks.
+  /// Waits for the child to end, however long that takes, and reaps it. Blocks.
   ///
-  /// - Returns: the wait status.
+  /// - Returns: the wait status, to a later caller again.
   @discardableResult
   package func wait() -> Int32 {
+    if let status = status.withLock({ $0 }) { return status }
     var info = siginfo_t()
     // Waits without reaping first, so that `kill` never meets a number that has been given away.
     while waitid(P_PID, id_t(processID), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR {}
-    return isReaped.withLock { isReaped in
-      isReaped = true
-      return sandbox_wait(processID)
+    return reap()
+  }
+
+  /// As `wait`, for a child that should be ending, and at most for so long. Blocks.
+  ///
+  /// - Returns: nil when the child has not ended; it is to be killed then.
+  package func wait(atMostMs: Int) -> Int32? {
+    if let status = status.withLock({ $0 }) { return status }
+    var waitedMs = 0
+    while true {
+      var info = siginfo_t()
+      if waitid(P_PID, id_t(processID), &info, WEXITED | WNOWAIT | WNOHANG) == 0,
+        info.si_signo == SIGCHLD
+      {
+        return reap()
+      }
+      guard waitedMs < atMostMs else { return nil }
+      usleep(UInt32(Self.pollIntervalMs) * 1_000)
+      waitedMs += Self.pollIntervalMs
+    }
+  }
+
+  private static let pollIntervalMs = 2
+
+  private func reap() -> Int32 {
+    status.withLock { status in
+      if let status { return status }
+      let ended = sandbox_wait(processID)
+      status = ended
+      return ended
     }
   }
 }

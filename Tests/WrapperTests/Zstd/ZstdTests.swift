@@ -9,6 +9,36 @@ import Zstd
     #expect(try Zstd.decompress(frame, limit: count) == bytes)
   }
 
+  @Test func aFrameDoesNotDependOnTheFramesBefore() throws {
+    let bytes = (0..<50_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 5) }
+    let frame = Zstd.compress(bytes)
+    for count in [0, 3, 100_000, 8 << 20] {
+      let other = [UInt8](repeating: 3, count: count)
+      #expect(try Zstd.decompress(Zstd.compress(other), limit: count) == other)
+      // Refused ones in between leave nothing behind either.
+      #expect(throws: Zstd.Failure.damaged) {
+        try Zstd.decompress(Array(frame.dropLast()), limit: bytes.count)
+      }
+      #expect(Zstd.compress(bytes) == frame)
+      #expect(try Zstd.decompress(frame, limit: bytes.count) == bytes)
+    }
+  }
+
+  @Test func framesAreMadeAndReadByManyThreadsAtOnce() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for seed in 1...40 {
+        group.addTask {
+          for size in 1...40 {
+            let bytes = (0..<size * 97).map { UInt8(truncatingIfNeeded: $0 &* seed >> 3) }
+            let back = try Zstd.decompress(Zstd.compress(bytes), limit: bytes.count)
+            #expect(back == bytes)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
   @Test func whatRepeatsTakesLessSpace() {
     #expect(Zstd.compress(Array(repeating: 7, count: 100_000)).count < 1_000)
   }

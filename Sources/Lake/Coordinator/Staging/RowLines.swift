@@ -26,7 +26,9 @@ struct RowLines {
 
   private func send(_ buffer: inout OutputBuffer) throws(StagingSocketError) {
     guard !buffer.isEmpty else { return }
-    try buffer.withBytes { (bytes) throws(StagingSocketError) in try socket.send(.lines, bytes) }
+    try buffer.withBytes { (bytes) throws(StagingSocketError) in
+      try socket.send(.lines, Array(bytes))
+    }
     buffer.removeAll()
   }
 }

@@ -1,5 +1,3 @@
-import Glibc
-
 extension StagingProcess {
   /// Says that the file is whole, and has each piece of its rows as lines of JSON: the child was
   /// begun for these. Call it instead of `finish`.
@@ -10,20 +8,21 @@ extension StagingProcess {
   package func forEachLines<Failure: Error>(
     _ body: ([UInt8]) throws(Failure) -> Bool
   ) throws(StagingError) -> Result<Void, Failure> {
-    // Of all the lines together: each frame alone could be waited for anew.
-    let deadline = ContinuousClock.now + .seconds(options.replyTimeoutSeconds)
     do throws(StagingSocketError) {
-      try socket.send(.finish, [])
+      try exchange(atMostSeconds: options.frameTimeoutSeconds) {
+        deadline throws(StagingSocketError) in
+        try socket.send(.finish, [], until: deadline)
+      }
     } catch {
       throw outcome(of: error)
     }
     while true {
       let frame: (kind: StagingSocket.Kind, body: [UInt8])
       do throws(StagingSocketError) {
-        let seconds = ContinuousClock.now.duration(to: deadline).components.seconds
-        guard seconds > 0 else { throw .timedOut }
-        Self.limit(socket.descriptor, SO_RCVTIMEO, seconds: Int(seconds))
-        frame = try socket.receive()
+        frame = try exchange(atMostSeconds: options.replyTimeoutSeconds) {
+          deadline throws(StagingSocketError) in
+          try socket.receive(until: deadline)
+        }
       } catch {
         throw outcome(of: error)
       }

@@ -37,16 +37,21 @@ package struct StagingOptions: Sendable {
   /// Bytes of a row that is sent as a line.
   package var longestRow: Int
   package var confinement: StagingConfinement
-  /// For one frame to be taken, and for the reply after the last one.
+  /// For the child to begin, for one frame to be taken, and for the reply after the last one.
+  package var beginTimeoutSeconds: Int
   package var frameTimeoutSeconds: Int
   package var replyTimeoutSeconds: Int
+  /// For all that the server waits for the child.
+  package var totalTimeoutSeconds: Int
+  /// For one that has hung up to end by itself, which tells why.
+  package var endTimeoutSeconds: Int
 
   package init(
     executable: String, threads: Int = 2, memoryBytes: Int = 1 << 30,
     spillBytes: Int = 8 << 30, sliceBytes: Int = 32 << 20, longestRow: Int = 1 << 20,
-    confinement: StagingConfinement = .prefer,
-    frameTimeoutSeconds: Int = 300,
-    replyTimeoutSeconds: Int = 1_800
+    confinement: StagingConfinement = .prefer, beginTimeoutSeconds: Int = 300,
+    frameTimeoutSeconds: Int = 300, replyTimeoutSeconds: Int = 1_800,
+    totalTimeoutSeconds: Int = 3_600, endTimeoutSeconds: Int = 30
   ) {
     self.executable = executable
     self.threads = threads
@@ -55,8 +60,11 @@ package struct StagingOptions: Sendable {
     self.sliceBytes = sliceBytes
     self.longestRow = longestRow
     self.confinement = confinement
+    self.beginTimeoutSeconds = beginTimeoutSeconds
     self.frameTimeoutSeconds = frameTimeoutSeconds
     self.replyTimeoutSeconds = replyTimeoutSeconds
+    self.totalTimeoutSeconds = totalTimeoutSeconds
+    self.endTimeoutSeconds = endTimeoutSeconds
   }
 }
 
@@ -66,7 +74,8 @@ package struct StagingOptions: Sendable {
 /// of its own: confined to one folder, with bounded memory, and gone when the upload is. What it
 /// says is believed only as far as the folder it may write.
 ///
-/// All calls block; one caller at a time, but `kill` from any thread.
+/// All calls block, for a bounded time whatever the child does; one caller at a time. Whoever wants
+/// an end before has the cancellation.
 package final class StagingProcess: Sendable {
   package static let subcommand = "staging-worker"
   /// The file that a child converts, in its folder.
@@ -75,16 +84,20 @@ package final class StagingProcess: Sendable {
   private let child: ChildProcess
   let socket: StagingSocket
   let options: StagingOptions
+  private let patience: Lock<StagingPatience>
 
   /// - Parameters:
   ///   - table: whose columns the rows have.
   ///   - folder: the child's own.
   ///   - form: what becomes of a file's rows.
+  ///   - cancellation: what came of it before counts as well.
   package init(
     _ format: StagedFormat, table: TableRecord, folder: String, options: StagingOptions,
-    form: StagedRowForm = .files
+    form: StagedRowForm = .files, cancellation: StagingCancellation = StagingCancellation()
   ) throws(StagingError) {
+    guard !cancellation.isCancelled else { throw .environment("the upload was cancelled") }
     self.options = options
+    patience = Lock(StagingPatience(totalSeconds: options.totalTimeoutSeconds))
     // What the engine says as it crashes may quote the data, and is no line of our log.
     let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
     guard nowhere >= 0 else { throw .environment("a staging child could not be started") }
@@ -96,6 +109,7 @@ package final class StagingProcess: Sendable {
     } catch {
       throw .environment("a staging child could not be started: \(error)")
     }
+    cancellation.take(child)
     socket = StagingSocket(descriptor: child.socket)
     Self.limit(child.socket, SO_SNDTIMEO, seconds: options.frameTimeoutSeconds)
     Self.limit(child.socket, SO_RCVTIMEO, seconds: options.replyTimeoutSeconds)
@@ -117,8 +131,11 @@ package final class StagingProcess: Sendable {
       poison: PoisonText.armed?.text)
     do {
       guard let bytes = try? JSONEncoder().encode(request) else { throw StagingSocketError.closed }
-      try socket.send(.begin, Array(bytes))
-      let answer = try socket.receive()
+      let answer = try exchange(atMostSeconds: options.beginTimeoutSeconds) {
+        deadline throws(StagingSocketError) in
+        try socket.send(.begin, Array(bytes), until: deadline)
+        return try socket.receive(until: deadline)
+      }
       guard answer.kind == .ready else { throw try Self.failure(answer) }
     } catch {
       end()
@@ -126,9 +143,9 @@ package final class StagingProcess: Sendable {
     }
   }
 
-  deinit { child.kill() }
+  deinit { end() }
 
-  static func limit(_ socket: Int32, _ option: Int32, seconds: Int) {
+  private static func limit(_ socket: Int32, _ option: Int32, seconds: Int) {
     var limit = timeval(tv_sec: seconds, tv_usec: 0)
     setsockopt(socket, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
@@ -147,13 +164,16 @@ package final class StagingProcess: Sendable {
     if !body.isEmpty { try send(frame: body) }
   }
 
-  private static let frameBytes = 4 << 20
+  static let frameBytes = 4 << 20
 
   private func send(frame body: [UInt8]) throws(StagingError) {
     do throws(StagingSocketError) {
       // A child that has failed says so and reads on; there is no use in sending it the rest.
       if socket.hasNews { throw StagingSocketError.closed }
-      try socket.send(.records, body)
+      try exchange(atMostSeconds: options.frameTimeoutSeconds) {
+        deadline throws(StagingSocketError) in
+        try socket.send(.records, body, until: deadline)
+      }
     } catch {
       throw outcome(of: error)
     }
@@ -163,8 +183,11 @@ package final class StagingProcess: Sendable {
   package func finish() throws(StagingError) -> StagedRows {
     let frame: (kind: StagingSocket.Kind, body: [UInt8])
     do throws(StagingSocketError) {
-      try socket.send(.finish, [])
-      frame = try socket.receive()
+      frame = try exchange(atMostSeconds: options.replyTimeoutSeconds) {
+        deadline throws(StagingSocketError) in
+        try socket.send(.finish, [], until: deadline)
+        return try socket.receive(until: deadline)
+      }
     } catch {
       throw outcome(of: error)
     }
@@ -175,25 +198,28 @@ package final class StagingProcess: Sendable {
   func conclude(
     _ frame: (kind: StagingSocket.Kind, body: [UInt8])
   ) throws(StagingError) -> StagedRows {
+    // All is said and its files are closed: how it ends makes no difference.
+    end()
     guard let reply = try? Self.reply(frame) else {
-      end()
       throw .environment("a staging child spoke nonsense")
     }
-    // The child waits for this before it ends.
-    child.shutDownSocket()
-    child.wait()
     return try Self.rows(reply)
   }
 
-  /// Ends the child whatever it does: a call that waits for it returns.
-  package func kill() {
-    child.kill()
-    child.shutDownSocket()
+  func exchange<Value>(
+    atMostSeconds seconds: Int,
+    _ body: (MonotonicInstant) throws(StagingSocketError) -> Value
+  ) throws(StagingSocketError) -> Value {
+    let (clock, begun) = (SystemMonotonicClock(), SystemMonotonicClock().now)
+    defer { patience.withLock { $0.spend(clock.now - begun) } }
+    return try body(patience.withLock { $0.deadline(atMostSeconds: seconds, from: begun) })
   }
 
   /// Ends the child and reaps it; call it instead of `finish`.
+  ///
+  /// It is killed first: only so is the wait for it bounded.
   package func end() {
-    kill()
+    child.kill()
     child.wait()
   }
 
@@ -228,15 +254,29 @@ package final class StagingProcess: Sendable {
       refused: reply.refused.map { ($0.position, $0.message, Array($0.payload)) })
   }
 
-  /// What the child has said, or how it ended.
+  /// What the child has said, or how it ended. It is gone afterwards.
   func outcome(of error: StagingSocketError) -> StagingError {
-    if error != .timedOut, let frame = try? socket.receive() {
-      end()
-      return (try? Self.failure(frame)) ?? .environment("a staging child spoke nonsense")
+    var error = error
+    if error == .closed {
+      do throws(StagingSocketError) {
+        let frame = try exchange(atMostSeconds: options.frameTimeoutSeconds) {
+          deadline throws(StagingSocketError) in
+          try socket.receive(until: deadline)
+        }
+        end()
+        return (try? Self.failure(frame)) ?? .environment("a staging child spoke nonsense")
+      } catch let silence {
+        error = silence
+      }
     }
-    if error == .timedOut { kill() }
-    let status = child.wait()
-    guard error != .timedOut else { return .environment("a staging child took too long") }
+    // One that has hung up is about to end, and how it does tells what it met.
+    guard error == .closed,
+      let status = child.wait(atMostMs: 1_000 * options.endTimeoutSeconds)
+    else {
+      end()
+      return .environment(
+        error == .malformed ? "a staging child spoke nonsense" : "a staging child took too long")
+    }
     do {
       // The same words for the same ends as a probe's child has.
       return try CrashProbe.verdict(status) ? .crashed : .environment("a staging child has gone")

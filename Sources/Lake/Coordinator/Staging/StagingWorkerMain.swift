@@ -41,7 +41,9 @@ struct StagingWorker {
     _ = try engine.connect().query("SELECT count(x) FROM (SELECT unnest([1, 2]) AS x)")
     do {
       try request.confinement.apply(
-        folder: request.folder, memoryBytes: request.memoryBytes, threads: request.threads)
+        folder: request.folder,
+        memoryBytes: request.memoryBytes + PayloadSlice.memoryBytes(request),
+        threads: request.threads + 1)
     } catch {
       let reply = StagingReply(failure: "a staging child could not be confined")
       try socket.send(.reply, Array(try JSONEncoder().encode(reply)))
@@ -79,43 +81,41 @@ struct StagingWorker {
     guard try socket.receive().kind == .finish else { throw StagingSocketError.malformed }
   }
 
+  /// Receives a slice while the one before it is written.
   private func stagePayloads() throws -> StagingReply {
-    let materializer = try Materializer(
-      instance: engine, poison: request.poison.flatMap(PoisonText.init))
-    var reply = StagingReply()
-    var slice: [PlannedEvent] = []
-    var sliceBytes = 0
-    var position: Int64 = 0
-    func flush() throws {
-      guard !slice.isEmpty else { return }
-      let name = "\(reply.files.count).parquet"
-      let written = try materializer.write(
-        slice, shape: request.shape, to: request.folder + "/" + name)
-      for file in written.files { reply.files.append(StagingReply.File(file, name: name)) }
-      reply.refused += written.failed.map {
-        StagingReply.Refused(
-          position: Int($0.event.token.rawValue), message: $0.message,
-          payload: Data($0.event.record.payload))
-      }
-      slice.removeAll(keepingCapacity: true)
-      sliceBytes = 0
+    let (request, materializer) = (
+      request,
+      try Materializer(instance: engine, poison: request.poison.flatMap(PoisonText.init))
+    )
+    let writer = try SliceWriter(into: StagingReply()) { slice, reply in
+      try Self.write(slice, by: materializer, for: request, adding: &reply)
     }
+    var slice = PayloadSlice(largestBytes: request.sliceBytes)
     while true {
       let frame = try socket.receive()
+      try writer.check()
       guard frame.kind == .records else {
         guard frame.kind == .finish else { throw StagingSocketError.malformed }
-        try flush()
-        return reply
+        if !slice.isEmpty { try writer.hand(slice.take()) }
+        return try writer.finish()
       }
-      for payload in try Self.payloads(in: frame.body) {
-        slice.append(
-          PlannedEvent(
-            token: VisibilityToken(position), schemaVersion: 0,
-            record: EventRecord(operation: .insert, idempotencyKey: [], payload: payload)))
-        sliceBytes += payload.count
-        position += 1
-      }
-      if sliceBytes >= request.sliceBytes { try flush() }
+      for payload in try Self.payloads(in: frame.body) { slice.append(payload) }
+      if slice.isFull { try writer.hand(slice.take()) }
+    }
+  }
+
+  private static func write(
+    _ slice: [PlannedEvent], by materializer: Materializer, for request: StagingRequest,
+    adding reply: inout StagingReply
+  ) throws {
+    let name = "\(reply.files.count).parquet"
+    let written = try materializer.write(
+      slice, shape: request.shape, to: request.folder + "/" + name)
+    for file in written.files { reply.files.append(StagingReply.File(file, name: name)) }
+    reply.refused += written.failed.map {
+      StagingReply.Refused(
+        position: Int($0.event.token.rawValue), message: $0.message,
+        payload: Data($0.event.record.payload))
     }
   }
 

@@ -70,8 +70,7 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
   private var digest = SHA256()
   private var sink: Sink
   private var folder: String?
-  /// The child, for whoever cancels.
-  private let running = Lock<StagingProcess?>(nil)
+  private let cancellation = StagingCancellation()
   private var gatheredBytes = 0
   private var position = 0
   private var rejected: [StagedBatch.Rejected] = []
@@ -159,11 +158,9 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
     _ format: StagedFormat, in folder: String
   ) throws(BatchIntakeError) -> StagingProcess {
     do {
-      let process = try StagingProcess(
+      return try StagingProcess(
         format, table: table.record, folder: folder, options: stagingOptions,
-        form: table.ingest.isKeyed ? .lines : .files)
-      running.withLock { $0 = process }
-      return process
+        form: table.ingest.isKeyed ? .lines : .files, cancellation: cancellation)
     } catch {
       throw .staging(error)
     }
@@ -356,8 +353,9 @@ final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any 
     return position
   }
 
-  /// Ends the child, from any thread: a call that waits for it fails.
-  func cancel() { running.withLock { $0 }?.kill() }
+  /// Ends the child, from any thread, also one that is still to start: a call that waits for it
+  /// fails.
+  func cancel() { cancellation.cancel() }
 
   /// Takes away all that was staged; call it last.
   func discard() {
