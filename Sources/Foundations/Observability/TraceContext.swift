@@ -20,17 +20,12 @@ package struct TraceContext: Sendable, Hashable {
   }
 
   /// A new trace with its first span.
-  package static func generate(
-    using generator: inout some RandomNumberGenerator
-  ) -> TraceContext {
-    TraceContext(
-      traceIdHigh: generator.next(), traceIdLow: nonZero(&generator), spanId: nonZero(&generator),
+  package static func generate(from numbers: TraceNumbers = .shared) -> TraceContext {
+    var trace = numbers.next()
+    while (trace.high | trace.low) == 0 { trace = numbers.next() }
+    return TraceContext(
+      traceIdHigh: trace.high, traceIdLow: trace.low, spanId: spanId(from: numbers),
       parentSpanId: nil, isSampled: true)
-  }
-
-  package static func generate() -> TraceContext {
-    var generator = SystemRandomNumberGenerator()
-    return generate(using: &generator)
   }
 
   /// The context in which a request is served: a span of our own within the caller's trace when
@@ -43,15 +38,10 @@ package struct TraceContext: Sendable, Hashable {
   }
 
   /// A new span of the same trace whose parent is this one.
-  package func child(using generator: inout some RandomNumberGenerator) -> TraceContext {
+  package func child(from numbers: TraceNumbers = .shared) -> TraceContext {
     TraceContext(
       traceIdHigh: traceIdHigh, traceIdLow: traceIdLow,
-      spanId: TraceContext.nonZero(&generator), parentSpanId: spanId, isSampled: isSampled)
-  }
-
-  package func child() -> TraceContext {
-    var generator = SystemRandomNumberGenerator()
-    return child(using: &generator)
+      spanId: TraceContext.spanId(from: numbers), parentSpanId: spanId, isSampled: isSampled)
   }
 
   /// Reads a `traceparent` header: nil unless it is valid to the letter (lower-case hex, no id of
@@ -87,8 +77,11 @@ package struct TraceContext: Sendable, Hashable {
     TraceContext.hex(spanId)
   }
 
-  private static func nonZero(_ generator: inout some RandomNumberGenerator) -> UInt64 {
-    UInt64.random(in: 1...UInt64.max, using: &generator)
+  private static func spanId(from numbers: TraceNumbers) -> UInt64 {
+    while true {
+      let number = numbers.next().low
+      if number != 0 { return number }
+    }
   }
 
   private static func hex(_ value: UInt64) -> String {

@@ -79,12 +79,13 @@ struct QueryWorker {
     _ engine: DuckDBInstance, _ exchange: ExchangeEngine, _ gate: StatementGate,
     _ inbox: QueryInbox, _ binding: BindMessage
   ) {
+    let standing = StandingViews(engine)
     while true {
       switch inbox.next() {
       case .query(let message):
         let run = QueryRun(
-          message: message, engine: engine, exchange: exchange, gate: gate, inbox: inbox,
-          socket: socket,
+          message: message, engine: engine, exchange: exchange, gate: gate,
+          standing: standing, inbox: inbox, socket: socket,
           hiddenFolders: binding.readableFolders + [binding.temporaryFolder])
         run.answer()
       case .probe(let message) where answersProbes:

@@ -3,21 +3,27 @@ import WorkerProtocol
 
 /// Puts the tables of one statement on its connection.
 ///
-/// They are views in a transaction that is never committed: `main.t` works as in a database of its
-/// own, and all of it is gone with the connection.
-struct QueryRelations {
+/// They are views: those that stay, and those that are made with the statement's own helpers in a
+/// transaction that is never committed. `main.t` works as in a database of its own.
+///
+/// **Invariant:** what runs after this runs in that transaction, so nothing that a statement does
+/// outlives its connection, and its `main` holds its own relations and no other.
+package struct QueryRelations {
   private let resolved: ResolvedRelations
   private let wantsListing: Bool
 
-  init(_ resolved: ResolvedRelations, wantsListing: Bool) {
+  package init(_ resolved: ResolvedRelations, wantsListing: Bool) {
     self.resolved = resolved
     self.wantsListing = wantsListing
   }
 
-  func create(on connection: DuckDBConnection) throws(QueryFailure) {
+  package func create(
+    on connection: DuckDBConnection, standing: StandingViews
+  ) throws(QueryFailure) {
+    let own = try standing.stand(resolved.relations, on: connection)
     do throws(DuckDBError) {
       try connection.execute("BEGIN TRANSACTION")
-      for relation in resolved.relations {
+      for relation in own {
         for statement in relation.setup {
           try connection.execute(statement)
         }

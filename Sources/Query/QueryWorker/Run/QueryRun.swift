@@ -8,6 +8,7 @@ struct QueryRun {
   let engine: DuckDBInstance
   let exchange: ExchangeEngine
   let gate: StatementGate
+  let standing: StandingViews
   let inbox: QueryInbox
   let socket: FrameSocket
   /// Folders whose names no answer may hold.
@@ -36,7 +37,8 @@ struct QueryRun {
     inbox.publish(connection.interruptHandle, for: message.id)
     defer { inbox.withdraw() }
     try setTimeZone(on: connection)
-    try QueryRelations(relations, wantsListing: gated.wantsListing).create(on: connection)
+    try QueryRelations(relations, wantsListing: gated.wantsListing)
+      .create(on: connection, standing: standing)
     let statement = try prepare(gated, on: connection)
     try parameters.bind(to: statement)
     let answer = try send(gated, statement)
@@ -66,7 +68,8 @@ struct QueryRun {
     return relations
   }
 
-  /// A fresh connection: what a statement leaves behind goes with it.
+  /// A fresh connection: what a statement leaves behind goes with it. What stays between statements
+  /// is `StandingViews` alone.
   private func connect() throws(QueryFailure) -> DuckDBConnection {
     do throws(DuckDBError) {
       return try engine.connect()
