@@ -3,8 +3,8 @@ import Model
 
 /// One client request on its way to the bus.
 ///
-/// A class, because it passes through queues and groups by the thousand, where a reference is copied
-/// at less cost than the parts.
+/// A class, because it passes through queues and groups by the thousand: one reference is copied
+/// there instead of its parts.
 package final class Submission: Sendable {
   package let tenant: TenantID
   package let request: PublishRequest
