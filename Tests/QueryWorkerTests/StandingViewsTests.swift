@@ -29,6 +29,12 @@ import WorkerProtocol
       return try body(connection)
     }
 
+    /// Asks for the relations until they stand.
+    func stand(_ relations: [RelationDefinition]) throws -> [String: Int64] {
+      for _ in 0..<2 { try statement(relations) { _ in } }
+      return try standingNow()
+    }
+
     /// The committed views by name, with what tells one from another of the same text.
     func standingNow() throws -> [String: Int64] {
       try StandingViewsTests.views(instance.connect())
@@ -66,18 +72,20 @@ import WorkerProtocol
   private static let broken = RelationDefinition(
     name: "broken", select: "SELECT * FROM read_parquet(['/nowhere/at/all.parquet'])")
 
-  @Test func aViewStaysForTheNextStatementThatHasTheSameRelation() async throws {
+  @Test func aViewStaysForTheStatementsThatHaveTheSameRelation() async throws {
     try await Blocking.run {
       let engine = try Engine()
       let relations = [Self.relation("a", 1), Self.relation("b", 2)]
-      let first = try engine.statement(relations) { try Self.views($0) }
-      #expect(first.keys.sorted() == ["a", "b"])
+      try engine.statement(relations) { _ in }
+      #expect(try engine.standingNow().isEmpty, "it may have been the only one to ask for that")
+      let stand = try engine.stand(relations)
+      #expect(stand.keys.sorted() == ["a", "b"])
       for _ in 0..<3 {
-        let next = try engine.statement(relations.reversed()) { (connection) throws in
+        let seen = try engine.statement(relations.reversed()) { (connection) throws in
           #expect(try Self.number("SELECT a.x + 10 * b.x FROM a, main.b", connection) == 21)
           return try Self.views(connection)
         }
-        #expect(next == first, "not made again")
+        #expect(seen == stand, "not made again")
       }
     }
   }
@@ -85,35 +93,70 @@ import WorkerProtocol
   @Test func anotherSnapshotOfOneRelationTakesThePlaceOfTheFormerAndLeavesTheOthers() async throws {
     try await Blocking.run {
       let engine = try Engine()
-      let first = try engine.statement([Self.relation("a", 1), Self.relation("b", 2)]) {
-        try Self.views($0)
+      let former = [Self.relation("a", 1), Self.relation("b", 2)]
+      let newer = [Self.relation("a", 7), Self.relation("b", 2)]
+      let stand = try engine.stand(former)
+      let seen = try engine.statement(newer) { (connection) throws in
+        #expect(try Self.number("SELECT x FROM a", connection) == 7)
+        return try Self.views(connection)
       }
-      let second = try engine.statement([Self.relation("a", 7), Self.relation("b", 2)]) {
-        #expect(try Self.number("SELECT x FROM a", $0) == 7)
-        return try Self.views($0)
-      }
-      #expect(first["b"] == second["b"] && first["a"] != second["a"])
-      #expect(second.count == 2)
-      let back = try engine.statement([Self.relation("a", 1), Self.relation("b", 2)]) {
-        try Self.number("SELECT x FROM a", $0)
-      }
-      #expect(back == 1)
+      #expect(seen["b"] == stand["b"] && seen["a"] != stand["a"] && seen.count == 2)
+      #expect(try engine.standingNow() == stand, "for the one that asks for the former again")
+      #expect(try engine.statement(former) { try Self.number("SELECT x FROM a", $0) } == 1)
+      let replaced = try engine.stand(newer)
+      #expect(replaced["b"] == stand["b"] && replaced["a"] != stand["a"] && replaced.count == 2)
+      #expect(try engine.statement(newer) { try Self.number("SELECT x FROM a", $0) } == 7)
+      #expect(try engine.statement(former) { try Self.number("SELECT x FROM a", $0) } == 1)
     }
   }
 
-  @Test func whatAStatementDoesNotNameIsGone() async throws {
+  @Test func aStatementSeesNoneOfTheTablesThatItDoesNotName() async throws {
     try await Blocking.run {
       let engine = try Engine()
-      try engine.statement([Self.relation("a", 1), Self.relation("b", 2)]) { _ in }
-      try engine.statement([Self.relation("b", 2)]) { (connection) throws in
-        #expect(try Self.views(connection).keys.sorted() == ["b"])
-        #expect(throws: DuckDBError.self) { try connection.query("FROM a") }
+      let stand = try engine.stand([Self.relation("a", 1), Self.relation("b", 2)])
+      for _ in 0..<2 {
+        try engine.statement([Self.relation("b", 2)]) { (connection) throws in
+          #expect(try Self.views(connection) == stand.filter { $0.key == "b" })
+          #expect(throws: DuckDBError.self) { try connection.query("FROM a") }
+        }
       }
-      #expect(try engine.standingNow().keys.sorted() == ["b"])
+      #expect(try engine.standingNow().keys.sorted() == ["b"], "that was asked for twice")
       try engine.statement([]) { (connection) throws in
         #expect(try Self.views(connection).isEmpty)
+        #expect(throws: DuckDBError.self) { try connection.query("FROM b") }
+      }
+    }
+  }
+
+  @Test func whatNobodyAsksForAnyLongerIsTakenDown() async throws {
+    try await Blocking.run {
+      let engine = try Engine()
+      let relations = [Self.relation("a", 1)]
+      let stand = try engine.stand(relations)
+      // Some without tables, and tables in turn.
+      for number in 1..<StandingViews.maximumMisses {
+        try engine.statement(number % 2 == 0 ? [] : [Self.relation("b", number)]) { _ in }
+        #expect(try engine.standingNow() == stand)
+      }
+      try engine.statement(relations) { (connection) throws in
+        #expect(try Self.views(connection) == stand)
+      }
+      for number in 1...StandingViews.maximumMisses {
+        #expect(try engine.standingNow() == stand)
+        try engine.statement([Self.relation("c", number)]) { _ in }
       }
       #expect(try engine.standingNow().isEmpty)
+    }
+  }
+
+  @Test func aStatementWithoutTablesDoesNotComeBetweenThoseWithThem() async throws {
+    try await Blocking.run {
+      let engine = try Engine()
+      for _ in 0..<2 {
+        try engine.statement([Self.relation("a", 1)]) { _ in }
+        for _ in 0..<2 { try engine.statement([]) { _ in } }
+      }
+      #expect(try engine.standingNow().keys.sorted() == ["a"])
     }
   }
 
@@ -126,14 +169,14 @@ import WorkerProtocol
           "CREATE TEMP TABLE _dl_deletes AS SELECT 5::BIGINT AS x"
         ])
       let plain = [Self.relation("a", 1), Self.relation("b", 2)]
-      try engine.statement(plain) { _ in }
+      _ = try engine.stand(plain)
       for _ in 0..<2 {
         try engine.statement([deleting, Self.relation("b", 2)]) { (connection) throws in
           #expect(try Self.number("SELECT x FROM a", connection) == 5)
           #expect(try Self.views(connection).keys.sorted() == ["A", "b"])
         }
-        #expect(try engine.standingNow().keys.sorted() == ["b"])
       }
+      #expect(try engine.standingNow().keys.sorted() == ["b"])
       #expect(try engine.statement(plain) { try Self.number("SELECT x FROM a", $0) } == 1)
     }
   }
@@ -142,8 +185,10 @@ import WorkerProtocol
     try await Blocking.run {
       let engine = try Engine()
       for name in ["events", "Events", "EVENTS", "we\"ird", "events"] {
-        try engine.statement([Self.relation(name, 1)]) { (connection) throws in
-          #expect(Array(try Self.views(connection).keys) == [name])
+        for _ in 0..<3 {
+          try engine.statement([Self.relation(name, 1)]) { (connection) throws in
+            #expect(Array(try Self.views(connection).keys) == [name])
+          }
         }
       }
     }
@@ -152,9 +197,7 @@ import WorkerProtocol
   @Test func afterACreationThatFailedNothingOfItIsLeft() async throws {
     try await Blocking.run {
       let engine = try Engine()
-      let former = try engine.statement([Self.relation("a", 1), Self.relation("b", 2)]) {
-        try Self.views($0)
-      }
+      let former = try engine.stand([Self.relation("a", 1), Self.relation("b", 2)])
       let failing = [Self.relation("a", 9), Self.relation("c", 3), Self.broken]
       for _ in 0..<2 {
         let failure = #expect(throws: QueryFailure.self) {
@@ -168,15 +211,18 @@ import WorkerProtocol
         #expect(views["a"] != former["a"], "made anew: what stood was in doubt")
         #expect(try Self.number("SELECT x FROM a", connection) == 1)
       }
-      #expect(try engine.standingNow().keys.sorted() == ["a"])
+      #expect(try engine.standingNow().isEmpty)
+      #expect(try engine.stand([Self.relation("a", 1)]).keys.sorted() == ["a"])
     }
   }
 
   @Test func aStatementThatWasCancelledLeavesTheNextOneItsOwnRelations() async throws {
     try await Blocking.run {
       let engine = try Engine()
-      try engine.statement([Self.relation("a", 1), Self.relation("b", 2)]) { _ in }
-      for cancelled in [[Self.relation("a", 8)], [Self.relation("a", 1), Self.relation("b", 2)]] {
+      let both = [Self.relation("a", 1), Self.relation("b", 2)]
+      _ = try engine.stand(both)
+      // The second of the same is cancelled while what stands is changed.
+      for cancelled in [[Self.relation("a", 8)], [Self.relation("a", 8)], both] {
         let failure = #expect(throws: QueryFailure.self) {
           try engine.statement(cancelled, isCancelled: true) { _ in }
         }
@@ -194,7 +240,7 @@ import WorkerProtocol
     try await Blocking.run {
       let engine = try Engine()
       let relations = [Self.relation("a", 1)]
-      let before = try engine.statement(relations) { try Self.views($0) }
+      let before = try engine.stand(relations)
       try engine.statement(relations) { (connection) throws in
         try connection.execute("CREATE OR REPLACE VIEW main.a AS SELECT 666::BIGINT AS x")
         try connection.execute("CREATE TABLE main.left_behind AS SELECT 1 AS x")
@@ -213,7 +259,7 @@ import WorkerProtocol
     try await Blocking.run {
       let engine = try Engine()
       let listing = [ListedTable(name: "z", columns: [ListedColumn(name: "x", type: "BIGINT")])]
-      try engine.statement([Self.relation("a", 1), Self.relation("b", 2)]) { _ in }
+      _ = try engine.stand([Self.relation("a", 1), Self.relation("b", 2)])
       for _ in 0..<2 {
         try engine.statement([Self.relation("b", 2)], listing: listing) { (connection) throws in
           let names = try connection.query(
@@ -236,43 +282,33 @@ import WorkerProtocol
           #expect(try Self.views(connection).count == 200)
           #expect(try Self.number("SELECT t0.x + t199.x FROM t0, t199", connection) == 199)
         }
-        #expect(try engine.standingNow().count == StandingViews.maximumCount)
       }
+      #expect(try engine.standingNow().count == StandingViews.maximumCount)
       let padding = String(repeating: " ", count: StandingViews.maximumTextBytes)
       let long = RelationDefinition(name: "long", select: "SELECT \(padding) 3::BIGINT AS x")
       for _ in 0..<2 {
         try engine.statement([long, Self.relation("t1", 1)]) { (connection) throws in
           #expect(try Self.number("SELECT long.x + t1.x FROM long, t1", connection) == 4)
         }
-        #expect(try engine.standingNow().keys.sorted() == ["t1"])
       }
+      #expect(try engine.standingNow().keys.sorted() == ["t1"])
     }
   }
 
-  /// Against a model: statements of random relations at random snapshots, some with setup, some
-  /// that fail or are cancelled. Each sees exactly its own.
+  /// Against a model: statements of random relations at random snapshots, some again, some with
+  /// setup, some that fail or are cancelled. Each sees exactly its own.
   @Test func whateverCameBeforeAStatementSeesExactlyItsRelations() async throws {
     try await Blocking.run {
       let engine = try Engine()
       var random = Generator(state: 20_261_121)
-      for step in 0..<500 {
-        var wanted: [String: Int] = [:]
-        var relations: [RelationDefinition] = []
-        for name in ["a", "b", "c", "d", "e"] where random.next() % 3 != 0 {
-          let number = Int(random.next() % 3)
-          let helper = "_dl_helper_\(name)"
-          let hasSetup = random.next() % 5 == 0
-          relations.append(
-            Self.relation(
-              name, number, setup: hasSetup ? ["CREATE TEMP TABLE \(helper) AS SELECT 1"] : []))
-          wanted[name] = number
+      var wanted: [String: Int] = [:]
+      var relations: [RelationDefinition] = []
+      for step in 0..<800 {
+        if random.next() % 2 == 0 {
+          (wanted, relations) = Self.drawn(&random)
         }
-        let fails = random.next() % 8 == 0
         let isCancelled = random.next() % 8 == 0
-        if fails {
-          relations.insert(Self.broken, at: Int(random.next() % UInt64(relations.count + 1)))
-        }
-        if fails || isCancelled {
+        if isCancelled || relations.contains(Self.broken) {
           #expect(throws: QueryFailure.self) {
             try engine.statement(relations, isCancelled: isCancelled) { _ in }
           }
@@ -287,5 +323,25 @@ import WorkerProtocol
         }
       }
     }
+  }
+
+  private static func drawn(
+    _ random: inout Generator
+  ) -> (wanted: [String: Int], relations: [RelationDefinition]) {
+    var wanted: [String: Int] = [:]
+    var relations: [RelationDefinition] = []
+    for name in ["a", "b", "c"] where random.next() % 3 != 0 {
+      let number = Int(random.next() % 3)
+      let hasSetup = random.next() % 5 == 0
+      relations.append(
+        relation(
+          name, number,
+          setup: hasSetup ? ["CREATE TEMP TABLE _dl_helper_\(name) AS SELECT 1"] : []))
+      wanted[name] = number
+    }
+    if random.next() % 8 == 0 {
+      relations.insert(broken, at: Int(random.next() % UInt64(relations.count + 1)))
+    }
+    return (wanted, relations)
   }
 }

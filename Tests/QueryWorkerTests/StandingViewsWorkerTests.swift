@@ -57,7 +57,9 @@ import WorkerProtocol
       func listed(_ name: String) -> [ListedTable] {
         [ListedTable(name: name, columns: [ListedColumn(name: "id", type: "BIGINT")])]
       }
-      #expect(try await Self.answer(fixture, "FROM a", ["a": file]) == "[1]")
+      for _ in 0..<3 {
+        #expect(try await Self.answer(fixture, "FROM a", ["a": file]) == "[1]")
+      }
       for sql in ["SHOW TABLES", "SELECT table_name FROM information_schema.tables"] {
         let names = try await Self.answer(fixture, sql, [:], listing: listed("b"))
         #expect(names == #"["b"]"#)
@@ -76,10 +78,13 @@ import WorkerProtocol
     try await Self.withOneWorker { fixture in
       let gone = try await fixture.lake.write("gone", of: 1, as: "SELECT 1 AS id")
       let there = try await fixture.lake.write("there", of: 1, as: "SELECT 2 AS id")
-      #expect(try await Self.answer(fixture, "FROM a", ["a": gone]) == "[1]")
+      // Until its view stands.
+      for _ in 0..<3 {
+        #expect(try await Self.answer(fixture, "FROM a", ["a": gone]) == "[1]")
+      }
       try FileManager.default.removeItem(atPath: gone)
       for _ in 0..<2 {
-        // As the view stands, and in a place of its own.
+        // Through the view that stands, and under a name of its own.
         for name in ["a", "b"] {
           let failed = try await Self.answer(fixture, "FROM \(name)", [name: gone])
           #expect(failed == "\(PoolFixture.Failure.query(.snapshotGone))")

@@ -20,15 +20,18 @@ package struct QueryRelations {
   package func create(
     on connection: DuckDBConnection, standing: StandingViews
   ) throws(QueryFailure) {
-    let own = try standing.stand(resolved.relations, on: connection)
+    let remainder = try standing.place(resolved.relations, on: connection)
     do throws(DuckDBError) {
       try connection.execute("BEGIN TRANSACTION")
-      for relation in own {
+      for name in remainder.foreign {
+        try connection.execute("DROP VIEW main.\(sqlIdentifier(name))")
+      }
+      for relation in remainder.own {
         for statement in relation.setup {
           try connection.execute(statement)
         }
         try connection.execute(
-          "CREATE VIEW main.\(sqlIdentifier(relation.name)) AS \(relation.select)")
+          "CREATE OR REPLACE VIEW main.\(sqlIdentifier(relation.name)) AS \(relation.select)")
       }
       if wantsListing {
         try ListingRelations(resolved.listing).create(on: connection)
