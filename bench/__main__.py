@@ -1,8 +1,8 @@
 """python3 -m bench [QUESTION | GROUP]…: measures, verifies, reports. See docs/benchmarks.md.
 
 QUICK=1 is the short form, ONLY=a,b chooses questions, ROUNDS=N sets the rounds, WRITE_REPORT=1
-writes docs/benchmarks.md and its plots. `python3 -m bench report FILE` writes them from the results
-of an earlier run.
+writes docs/benchmarks.md and its plots. `python3 -m bench report FILE…` writes them from the results
+of earlier runs; where several have asked a question, the last one counts.
 """
 
 import json
@@ -111,8 +111,11 @@ def summary(results):
 
 def main(arguments):
     if arguments[:1] == ["report"]:
-        with open(arguments[1]) as file:
-            report.write(json.load(file))
+        runs = []
+        for path in arguments[1:]:
+            with open(path) as file:
+                runs.append(json.load(file))
+        report.write(report.merged(runs))
         return 0
     quick = os.environ.get("QUICK", "") not in ("", "0")
     only = [name for name in os.environ.get("ONLY", "").replace(",", " ").split() if name]

@@ -1,4 +1,7 @@
-"""Results as JSON, and as the part of docs/benchmarks.md between its marks."""
+"""Results as JSON, and as the part of docs/benchmarks.md between its marks.
+
+The suite takes hours, so it may be run in parts: `merged` makes one of their results.
+"""
 
 import json
 import os
@@ -11,6 +14,9 @@ from bench.targets import TARGETS, judged
 RESULTS = os.path.join(ROOT, "bench", "results")
 PAGE = os.path.join(ROOT, "docs", "benchmarks.md")
 PLOTS = os.path.join(ROOT, "docs", "benchmarks")
+PUBLISHED = os.path.join(PLOTS, "results.json")
+# What is told of each run that results come from.
+PART = ("machine", "versions", "quick", "rounds", "seconds")
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 
@@ -22,6 +28,25 @@ def save(results):
     with open(path, "w") as file:
         json.dump(results, file, indent=1)
     return path
+
+
+def merged(runs):
+    """One of several runs' results: of a question that was asked again, the later answer."""
+    together = {"questions": {}, "failures": {}, "durability": {}, "parts": []}
+    for run in runs:
+        answered = run["questions"]
+        for part in together["parts"]:
+            part["answered"] = [name for name in part["answered"] if name not in answered]
+        together["parts"] += [dict(part) for part in run.get("parts", ())] or [
+            {"answered": list(answered), **{name: run[name] for name in PART}}]
+        together["questions"].update(answered)
+        together["durability"].update(run["durability"])
+        together["failures"].update(run["failures"])
+    together["parts"] = [part for part in together["parts"] if part["answered"]]
+    together["failures"] = {
+        name: text for name, text in together["failures"].items()
+        if name not in together["questions"]}
+    return together
 
 
 def cell(value):
@@ -54,6 +79,7 @@ def targets_table(results):
 def machine_lines(results):
     machine, fsync = results["machine"], results["machine"]["fsync_ms"]
     return [
+        "Of " + ", ".join(f"`{name}`" for name in results["answered"]) + ":\n",
         f"- {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB"
         f" of memory, Linux {machine['kernel']}, {machine['file_system']};"
         f" load {machine['load_before']:.1f} before the run",
@@ -66,8 +92,10 @@ def machine_lines(results):
 
 def render(results):
     """The results as Markdown; plots are named, not drawn."""
-    parts = ["## Targets", targets_table(results), "## Machine and versions",
-             "\n".join(machine_lines(results)), "## Durability",
+    results = merged([results])
+    machines = "\n\n".join("\n".join(machine_lines(part)) for part in results["parts"])
+    parts = ["## Targets", targets_table(results), "## Machine and versions", machines,
+             "## Durability",
              markdown_table(["system", "what is on disk when a write is acknowledged"],
                             [[name, text] for name, text in results["durability"].items()])]
     if results["failures"]:
@@ -84,8 +112,11 @@ def render(results):
 
 
 def write(results):
-    """Puts the results into the page and draws the plots."""
+    """Puts the results into the page, draws the plots, and keeps the figures beside them."""
     os.makedirs(PLOTS, exist_ok=True)
+    with open(PUBLISHED, "w") as file:
+        json.dump(results, file, indent=1, sort_keys=True)
+        file.write("\n")
     for question in results["questions"].values():
         for drawn in question["plots"]:
             with open(os.path.join(PLOTS, drawn["name"] + ".svg"), "w") as file:

@@ -187,6 +187,22 @@ class ReportTests(unittest.TestCase):
         page = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
         self.assertEqual(report.replaced(page, "new"), page.replace("old", "new"))
 
+    def test_results_of_several_runs_are_one(self):
+        def run(day, answers, failures=()):
+            return {"machine": {"started_at": day}, "versions": {}, "quick": False, "rounds": 1,
+                    "seconds": 60, "durability": {"x": "fsync"},
+                    "questions": {name: {"day": day} for name in answers},
+                    "failures": {name: "failed" for name in failures}}
+
+        first = report.merged([run("1", ["single", "bulk"], ["days"])])
+        both = report.merged([first, run("2", ["bulk", "days"])])
+        self.assertEqual({name: answer["day"] for name, answer in both["questions"].items()},
+                         {"single": "1", "bulk": "2", "days": "2"})
+        self.assertEqual(both["failures"], {})
+        self.assertEqual([(part["machine"]["started_at"], part["answered"])
+                          for part in both["parts"]], [("1", ["single"]), ("2", ["bulk", "days"])])
+        self.assertEqual(report.merged([both]), both)
+
     def test_the_page_has_the_marks(self):
         with open(report.PAGE) as file:
             page = file.read()
