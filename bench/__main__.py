@@ -1,8 +1,8 @@
 """python3 -m bench [QUESTION | GROUP]…: measures, verifies, reports. See docs/benchmarks.md.
 
 QUICK=1 is the short form, ONLY=a,b chooses questions, ROUNDS=N sets the rounds, WRITE_REPORT=1
-writes docs/benchmarks.md and its plots. `python3 -m bench report FILE…` writes them from the results
-of earlier runs; where several have asked a question, the last one counts.
+writes docs/benchmarks.md and its plots. `python3 -m bench report FILE…` writes them from the
+results of earlier runs; where several have asked a question, the last one counts.
 """
 
 import json

@@ -103,6 +103,12 @@ keyed = {
         "note": pa.DictionaryArray.from_arrays(pa.array([0, 1]), ["short", "x" * 3_000_000])},
     "keyed_wide": {
         "k": pa.array([1, 2]), "tags": pa.array([["x"] * 3, ["x" * 1_000] * 3_000], TAGS)},
+    # What JSON escapes is six times as long there.
+    "keyed_escaped": {"k": pa.array([1]), "note": pa.array(["\u0001" * 300_000])},
+    "keyed_escaped_more": {"k": pa.array([1]), "note": pa.array(["\u0001" * 900_000])},
+    "keyed_fits": {
+        "k": pa.array([1, 2]), "note": pa.array(["y" * 400_000, "y" * 1_048_000]),
+        "tags": pa.array([["x"] * 150_000, None], TAGS)},
     # Small as a file, gigabytes as lines.
     "keyed_many": {
         "k": pa.array([1] * 3_000_000, pa.int8()),

@@ -59,7 +59,10 @@ extension Composition {
       memoryBytes: configuration.limits.batch.stagingMemoryBytes,
       // What a body says once and its rows repeat may be more than the body.
       spillBytes: 2 * configuration.limits.batch.bodyBytes,
-      longestRow: configuration.limits.batch.recordBytes, confinement: confinement)
+      // Lines are of tables with a key, whose batches are bounded as well.
+      longestRow: min(
+        configuration.limits.batch.recordBytes, configuration.limits.request.bodyBytes),
+      confinement: confinement)
   }
 
   static func workerOptions(

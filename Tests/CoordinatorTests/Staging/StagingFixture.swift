@@ -45,43 +45,13 @@ struct StagingFixture: Sendable {
     return path
   }
 
-  /// A child that does what the lines of Python say once it has written its number to `pid`.
-  ///
-  /// They have `take()` and `say(kind, body)` for frames, `ready()` and `reply()` for what a good
-  /// child says, and `stay()`, which never returns.
+  /// A child that does what the lines of Python say: see `Tests/Oracle/staging_child.py`.
   func child(_ lines: String) throws -> String {
+    try Data(lines.utf8).write(to: URL(fileURLWithPath: folder + "/lines"))
     let path = folder + "/child"
-    let text = """
-      #!/usr/bin/python3
-      import os, signal, socket, struct
-      end = socket.socket(fileno=3)
-      def exactly(count):
-        data = b""
-        while len(data) < count:
-          part = end.recv(count - len(data))
-          if not part: os._exit(0)
-          data += part
-        return data
-      def take():
-        count, kind = struct.unpack("<IB", exactly(5))
-        return kind, exactly(count)
-      def say(kind, body=b""):
-        end.sendall(struct.pack("<IB", len(body), kind) + body)
-      def ready():
-        take()
-        say(4)
-      def reply(body=b'{"files": [], "refused": [], "violations": []}'):
-        while take()[0] != 3: pass
-        say(5, body)
-      def stay():
-        while True: signal.pause()
-      with open("\(folder)/pid.new", "w") as file: file.write(str(os.getpid()))
-      os.rename("\(folder)/pid.new", "\(folder)/pid")
-      \(lines)
-
-      """
-    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
+    let program = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../Oracle/staging_child.py").standardized.path
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: program)
     return path
   }
 

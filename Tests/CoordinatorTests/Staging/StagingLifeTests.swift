@@ -117,7 +117,7 @@ import Testing
             #"""
             ready()
             take()
-            say(5, b'{"files": [], "refused": [], "violations": [], "failure": "no room"}')
+            say(5, b'{"files": [], "refused": [], "violations": [], "isStorageFull": false, "failure": "no room"}')
             while True: take()
             """#)))
       let error = Self.error {
@@ -126,6 +126,21 @@ import Testing
       }
       #expect(error == .environment("no room"))
       process.end()
+      #expect(fixture.isReaped)
+    }
+  }
+
+  @Test func aFullDiskIsNoFaultOfTheData() async throws {
+    try await StagingFixture.with { fixture in
+      let process = try Self.start(
+        fixture,
+        Self.options(
+          try fixture.child(
+            #"""
+            ready()
+            reply(b'{"files": [], "refused": [], "violations": [], "isStorageFull": true}')
+            """#)))
+      #expect(Self.error { _ = try process.finish() } == .storageFull)
       #expect(fixture.isReaped)
     }
   }

@@ -15,6 +15,7 @@ struct ConversionPlan {
   /// What of the file is selected from.
   private(set) var restriction = ""
 
+  private static let tooLongMark = "duckmesh row too long"
   private static let violationMark = "duckmesh violation\u{1}"
   private static let longestExcerpt = 64
 
@@ -47,11 +48,9 @@ struct ConversionPlan {
     }
     projection = items.joined(separator: ", ")
     guard form == .lines else { return }
-    let refusal = Self.refusal(
-      column: "", expected: "a row of at most \(longestRow) bytes", got: "'a longer one'")
     let length = RowLength(found).sql
-    restriction =
-      " WHERE CASE WHEN \(length) > \(longestRow) THEN \(refusal)::BOOLEAN ELSE true END"
+    let refusal = "error(\(SQLText.literal(Self.tooLongMark)))::BOOLEAN"
+    restriction = " WHERE CASE WHEN \(length) > \(longestRow) THEN \(refusal) ELSE true END"
   }
 
   private mutating func item(
@@ -92,6 +91,9 @@ struct ConversionPlan {
     let text = SQLText.literal("\(violationMark)\(column)\u{1}\(expected)\u{1}")
     return "error(\(text) || coalesce(\(got), 'null') || chr(1))"
   }
+
+  /// Whether a statement has ended at a row that is too long.
+  static func isTooLong(_ message: String) -> Bool { message.contains(tooLongMark) }
 
   /// The violation that ended a statement; nil for an error of another kind.
   static func violation(in message: String) -> StagedFileViolation? {

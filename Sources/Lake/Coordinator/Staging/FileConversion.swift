@@ -23,7 +23,7 @@ struct FileConversion {
     do {
       (source, found) = try relation(on: connection)
     } catch let error as DuckDBError {
-      if error.kind == .outOfMemory { return tooLarge }
+      if error.kind == .outOfMemory { return needsMemory }
       guard Self.isErrorOfTheData(error) else { throw error }
       return StagingReply(unreadable: "the file cannot be read as \(request.format.rawValue)")
     } catch let error as ArrowStreamError {
@@ -44,11 +44,17 @@ struct FileConversion {
       switch request.form {
       case .files: return StagingReply(files: [try write(query, on: connection)])
       case .lines:
-        try RowLines(socket: socket).send(try connection.prepare(query).execute())
+        try RowLines(socket: socket, longestRow: request.longestRow)
+          .send(try connection.prepare(query).execute())
         return StagingReply()
       }
+    } catch is RowLines.RowTooLong {
+      return StagingReply(limit: .rowBytes(request.longestRow))
     } catch let error as DuckDBError {
-      if error.kind == .outOfMemory { return tooLarge }
+      if error.kind == .outOfMemory { return needsMemory }
+      if ConversionPlan.isTooLong(error.message) {
+        return StagingReply(limit: .rowBytes(request.longestRow))
+      }
       guard Self.isErrorOfTheData(error) else { throw error }
       if let refusal = ConversionPlan.violation(in: error.message) {
         return StagingReply(violations: [refusal])
@@ -57,14 +63,8 @@ struct FileConversion {
     }
   }
 
-  /// The same file would be so again.
-  private var tooLarge: StagingReply {
-    StagingReply(
-      unreadable: """
-        the file's rows need more than the \(request.memoryBytes) bytes of memory and \
-        \(request.spillBytes) bytes of temporary files that reading them may take
-        """)
-  }
+  /// The same file would need it again.
+  private var needsMemory: StagingReply { StagingReply(limit: .memoryBytes(request.memoryBytes)) }
 
   private func write(
     _ query: String, on connection: DuckDBConnection
@@ -97,7 +97,7 @@ struct FileConversion {
   private static func isErrorOfTheData(_ error: DuckDBError) -> Bool {
     switch error.kind {
     case .outOfMemory, .internal, .fatal: false
-    default: true
+    default: !StagingWorker.isStorageFull(error)
     }
   }
 }

@@ -24,7 +24,8 @@ struct RowLength {
       length = bytes
     case .list(let element): length = list(value, element, nesting)
     case .structure(let fields):
-      let names = fields.reduce(2) { $0 + $1.name.utf8.count + 4 }
+      // Two braces, and each name with its quotes, its colon and all commas but one.
+      let names = fields.reduce(fields.isEmpty ? 2 : 1) { $0 + $1.name.utf8.count + 4 }
       length = fields.reduce("\(names)") { sum, field in
         let member = "\(value).\(SQLText.identifier(field.name))"
         return sum + " + " + Self.length(of: member, field.type, nesting: nesting)
@@ -51,9 +52,9 @@ struct RowLength {
     // Each lambda has a name of its own: one inside another sees both.
     let name = "e\(nesting)"
     let inner = length(of: name, element, nesting: nesting + 1)
-    let elements = "2 * len(\(value))"
-    guard inner != "1" else { return elements }
-    return elements
-      + " + coalesce(list_sum(list_transform(\(value), lambda \(name): \(inner))), 0)"
+    // A comma each; what is short whatever it is has a digit beside it.
+    guard inner != "1" else { return "2 * len(\(value))" }
+    return
+      "len(\(value)) + coalesce(list_sum(list_transform(\(value), lambda \(name): \(inner))), 0)"
   }
 }

@@ -6,10 +6,17 @@ struct RowLines {
   /// A frame is sent when the rows in it have reached this size.
   private static let frameBytes = 1 << 20
 
+  /// Rows that are less than a frame, and one more.
+  static func longestFrame(row: Int) -> Int { frameBytes + row }
+
+  /// A row is longer than `longestRow`.
+  struct RowTooLong: Error {}
+
   let socket: StagingSocket
+  let longestRow: Int
 
   /// - Throws: `DuckDBError` of the execution, or for JSON that a client could not send as such;
-  ///   `StagingSocketError`.
+  ///   `RowTooLong`, `StagingSocketError`.
   func send(_ result: DuckDBResult) throws {
     let renderer = RowRenderer(format: .ndjson, columns: result.columns, looseJSON: .refused)
     var buffer = OutputBuffer(capacity: 2 * Self.frameBytes)
@@ -18,7 +25,9 @@ struct RowLines {
       while row < chunk.rowCount {
         row = try renderer.render(
           chunk, from: row, upTo: .max, pauseBytes: Self.frameBytes, into: &buffer)
-        if buffer.count >= Self.frameBytes { try send(&buffer) }
+        guard buffer.count >= Self.frameBytes else { continue }
+        guard buffer.count <= Self.longestFrame(row: longestRow) else { throw RowTooLong() }
+        try send(&buffer)
       }
     }
     try send(&buffer)

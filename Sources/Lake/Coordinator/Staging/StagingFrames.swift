@@ -54,14 +54,15 @@ struct StagingSocket: Sendable {
     if let failure { throw failure }
   }
 
+  /// - Parameter longestLines: bytes of a frame of lines.
   func receive(
-    until deadline: MonotonicInstant = .distantFuture
+    until deadline: MonotonicInstant = .distantFuture, longestLines: Int = 0
   ) throws(StagingSocketError) -> (kind: Kind, body: [UInt8]) {
     let header = try receive(Self.headerBytes, until: deadline)
     let count = (0..<4).reduce(0) { $0 | Int(header[$1]) << (8 * $1) }
-    guard count <= Self.maximumBodyBytes, let kind = Kind(rawValue: header[4]) else {
-      throw .malformed
-    }
+    guard let kind = Kind(rawValue: header[4]),
+      count <= (kind == .lines ? longestLines : Self.maximumBodyBytes)
+    else { throw .malformed }
     return (kind, count == 0 ? [] : try receive(count, until: deadline))
   }
 

@@ -71,6 +71,14 @@ package struct StagedFileViolation: Codable, Equatable, Sendable {
   }
 }
 
+/// A bound that a file's rows are beyond.
+package enum StagedLimit: Codable, Equatable, Sendable {
+  /// Of one row as a line of JSON.
+  case rowBytes(Int)
+  /// Of the engine's memory, temporary files included.
+  case memoryBytes(Int)
+}
+
 /// What came of it.
 struct StagingReply: Codable, Sendable {
   struct File: Codable, Sendable {
@@ -104,7 +112,10 @@ struct StagingReply: Codable, Sendable {
   var violations: [StagedFileViolation] = []
   /// The file cannot be read, in words for a client.
   var unreadable: String?
-  /// What failed that is not in the data.
+  var limit: StagedLimit?
+  /// The disk has no room; nothing is wrong with the data.
+  var isStorageFull = false
+  /// What else failed that is not in the data.
   var failure: String?
 }
 

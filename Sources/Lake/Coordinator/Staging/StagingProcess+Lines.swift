@@ -21,7 +21,8 @@ extension StagingProcess {
       do throws(StagingSocketError) {
         frame = try exchange(atMostSeconds: options.replyTimeoutSeconds) {
           deadline throws(StagingSocketError) in
-          try socket.receive(until: deadline)
+          try socket.receive(
+            until: deadline, longestLines: RowLines.longestFrame(row: options.longestRow))
         }
       } catch {
         throw outcome(of: error)

@@ -12,6 +12,7 @@ package enum StagingError: Error, Equatable, Sendable {
   case violations([StagedFileViolation])
   /// The file cannot be read.
   case unreadable(String)
+  case limitExceeded(StagedLimit)
   /// The child ended by itself on these data, as the engine does when it gives up.
   case crashed
   case storageFull
@@ -246,6 +247,8 @@ package final class StagingProcess: Sendable {
   }
 
   private static func rows(_ reply: StagingReply) throws(StagingError) -> StagedRows {
+    if reply.isStorageFull { throw .storageFull }
+    if let limit = reply.limit { throw .limitExceeded(limit) }
     if let failure = reply.failure { throw .environment(failure) }
     if let unreadable = reply.unreadable { throw .unreadable(unreadable) }
     guard reply.violations.isEmpty else { throw .violations(reply.violations) }

@@ -53,11 +53,23 @@ struct StagingWorker {
     for setting in [
       "threads = \(request.threads)", "memory_limit = '\(request.memoryBytes)B'",
       "temp_directory = \(SQLText.literal(request.folder + "/spill"))",
-      "max_temp_directory_size = '\(request.spillBytes)B'",
+      "max_temp_directory_size = '\(spillBytes(request))B'",
       "autoload_known_extensions = false", "autoinstall_known_extensions = false",
     ] { try connection.execute("SET GLOBAL \(setting)") }
     try socket.send(.ready, [])
     return StagingWorker(request: request, socket: socket, engine: engine)
+  }
+
+  /// Never so much that others would find the disk full.
+  private static func spillBytes(_ request: StagingRequest) -> Int {
+    var facts = statvfs()
+    guard statvfs(request.folder, &facts) == 0 else { return request.spillBytes }
+    return min(request.spillBytes, Int(facts.f_bavail) * Int(facts.f_frsize) / 2)
+  }
+
+  /// The engine has no kind of error for it, but quotes the system.
+  static func isStorageFull(_ error: DuckDBError) -> Bool {
+    [ENOSPC, EDQUOT].contains { error.message.contains(String(cString: strerror($0))) }
   }
 
   func work() -> StagingReply {
@@ -69,6 +81,7 @@ struct StagingWorker {
         return try FileConversion(request: request, engine: engine, socket: socket).run()
       }
     } catch let error as DuckDBError {
+      if Self.isStorageFull(error) { return StagingReply(isStorageFull: true) }
       return StagingReply(failure: error.message)
     } catch let error as EnvironmentFailure {
       return StagingReply(failure: "\(error)")

@@ -146,6 +146,20 @@ extension APIError {
               })), .init("violation_count", .integer(violations.count)),
         ])
     case .unreadable(let reason): self.init(400, "INVALID_BODY", reason)
+    case .limitExceeded(.rowBytes(let maximum)):
+      self.init(
+        400, "LIMIT_EXCEEDED",
+        "a row is longer than the limit batch_record_bytes of \(maximum) as a line of JSON",
+        context: [
+          .init("limit", .string("batch_record_bytes")), .init("maximum", .integer(maximum)),
+        ])
+    case .limitExceeded(.memoryBytes(let maximum)):
+      self.init(
+        400, "LIMIT_EXCEEDED",
+        "reading the file needs more memory than the limit batch_memory_bytes of \(maximum)",
+        context: [
+          .init("limit", .string("batch_memory_bytes")), .init("maximum", .integer(maximum)),
+        ])
     case .crashed:
       self.init(400, "INVALID_BODY", "the engine cannot read the body: it crashes on it")
     case .storageFull: self = .storageFull

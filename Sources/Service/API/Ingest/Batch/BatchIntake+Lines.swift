@@ -14,13 +14,16 @@ extension BatchIntake {
     let outcome: Result<Void, BatchError>
     do {
       outcome = try process.forEachLines { (lines) throws(BatchError) in
+        bytes += lines.count
+        guard bytes <= limits.keyedBytes else {
+          throw .keyedBatchTooLarge(maximum: limits.keyedBytes)
+        }
         let read = try lines.withUnsafeBytes { lines in
           Result { () throws(BatchError) in try reader.read(lines) }
         }.get()
         // Nothing is kept of what is refused; the rest is read to tell what is wrong with it.
         if isRefused { records = [] } else { records += read }
-        bytes += lines.count
-        guard bytes <= limits.keyedBytes, reader.recordCount <= Self.mostKeyedRecords else {
+        guard reader.recordCount <= Self.mostKeyedRecords else {
           throw .keyedBatchTooLarge(maximum: limits.keyedBytes)
         }
         return !isLost

@@ -17,7 +17,8 @@ enum BatchIntakeError: Error {
 /// Takes in one batch's body: decompresses and hashes it, reads its records, and hands them to a
 /// staging child once there are more than a segment should carry.
 ///
-/// What is held in memory is bounded: records up to `gatheredBytes` or one block of the body.
+/// What is held in memory is bounded: records up to `gatheredBytes` or one block of the body; of a
+/// table with a primary key up to `keyedBytes` and `mostKeyedRecords`.
 /// Used by one caller at a time; its calls block.
 final class BatchIntake: @unchecked Sendable {  // one caller at a time, on any thread
   struct Limits: Sendable {
