@@ -3,9 +3,6 @@ import TestSupport
 
 /// Bodies that Arrow's own library has written; removed with this.
 final class BatchBodies: Sendable {
-  /// One for all tests: they only read.
-  static let shared = Task { try await BatchBodies() }
-
   private let folder: TemporaryFolder
 
   init() async throws {
