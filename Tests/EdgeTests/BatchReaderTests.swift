@@ -162,6 +162,10 @@ import Testing
     #expect(throws: BatchError.recordTooLong(line: 2, maximum: 1_000)) {
       _ = try read(body, .ndjson, longestRecord: 1_000)
     }
+    let rows = Array("id,name\n1,b\n2,\(String(repeating: "a", count: 2_000))\n3,c\n".utf8)
+    #expect(throws: BatchError.recordTooLong(line: 3, maximum: 1_000)) {
+      _ = try read(rows, .csv, longestRecord: 1_000)
+    }
   }
 
   @Test func aRecordAboveItsBoundIsRefusedBeforeItIsWhole() {

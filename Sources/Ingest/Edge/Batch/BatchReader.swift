@@ -108,6 +108,7 @@ package final class BatchReader: @unchecked Sendable {  // one caller at a time,
     var rows = text
     if csv == nil {
       guard let header = CSVBlockEncoder.nextRow(of: rows, isWhole: true) else { return [] }
+      try checkLength(of: rows[..<header.end])
       guard !header.hasStrayQuote else { throw .strayQuote(line: line) }
       csv = try CSVBlockEncoder(header: header.fields, table: table)
       line += header.lines
@@ -117,6 +118,7 @@ package final class BatchReader: @unchecked Sendable {  // one caller at a time,
     var array = RecordArray(capacity: text.count * 2)
     var misfits: [Int: String] = [:]
     while let row = CSVBlockEncoder.nextRow(of: rows, isWhole: true) {
+      try checkLength(of: rows[..<row.end])
       guard !row.hasStrayQuote else { throw .strayQuote(line: line) }
       if row.isBlank {
         line += row.lines
@@ -129,6 +131,13 @@ package final class BatchReader: @unchecked Sendable {  // one caller at a time,
       rows = rows[row.end...]
     }
     return read(array, misfits: misfits)
+  }
+
+  private func checkLength(of row: ArraySlice<UInt8>) throws(BatchError) {
+    // Its line break does not count.
+    guard row.count <= longestRecord + 2 else {
+      throw .recordTooLong(line: line, maximum: longestRecord)
+    }
   }
 
   // MARK: Records

@@ -133,8 +133,8 @@ struct StagingSocket: Sendable {
   ) throws(StagingSocketError) {
     guard error != EINTR else { return }
     guard error == EAGAIN else { throw .closed }
-    // Without a deadline the call has waited by itself, as long as the socket's options let it.
-    guard deadline != .distantFuture else { throw .timedOut }
+    // Without a deadline the call waits by itself.
+    guard deadline != .distantFuture else { return }
     let leftMs = (deadline - SystemMonotonicClock().now).milliseconds.rounded(.up)
     guard leftMs > 0 else { throw .timedOut }
     var interest = pollfd(fd: descriptor, events: Int16(events), revents: 0)

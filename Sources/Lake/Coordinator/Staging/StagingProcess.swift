@@ -112,8 +112,6 @@ package final class StagingProcess: Sendable {
     }
     cancellation.take(child)
     socket = StagingSocket(descriptor: child.socket)
-    Self.limit(child.socket, SO_SNDTIMEO, seconds: options.frameTimeoutSeconds)
-    Self.limit(child.socket, SO_RCVTIMEO, seconds: options.replyTimeoutSeconds)
     let request = StagingRequest(
       format: format, form: form, shape: RowShape(table),
       columns: zip(table.definition.schema.columns, table.fieldIDs).map { column, field in
@@ -145,11 +143,6 @@ package final class StagingProcess: Sendable {
   }
 
   deinit { end() }
-
-  private static func limit(_ socket: Int32, _ option: Int32, seconds: Int) {
-    var limit = timeval(tv_sec: seconds, tv_usec: 0)
-    setsockopt(socket, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
-  }
 
   /// Payloads that the edge has checked, in order after those before.
   package func send(_ payloads: [[UInt8]]) throws(StagingError) {
