@@ -16,7 +16,7 @@ extension SQLiteConnection {
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     do {
-      try execute(kind == .immediate ? "BEGIN IMMEDIATE" : "BEGIN")
+      try statement(kind == .immediate ? "BEGIN IMMEDIATE" : "BEGIN").run()
     } catch {
       throw failure(error)
     }
@@ -28,7 +28,7 @@ extension SQLiteConnection {
       throw error
     }
     do {
-      try execute("COMMIT")
+      try statement("COMMIT").run()
     } catch {
       rollBack()
       throw failure(error.ofCommit)

@@ -3,18 +3,24 @@ import CSQLite
 /// One connection to a SQLite database file.
 ///
 /// Thread-confined: it belongs to the one thread that uses it and is opened without SQLite's own
-/// mutexes. Prepared statements are cached by their text for the life of the connection.
+/// mutexes. Prepared statements are kept for the next time their text is asked for.
 package final class SQLiteConnection {
   package enum Mode: Sendable { case readWriteCreate, readOnly }
 
   let handle: OpaquePointer
   private var statements: [StaticStringKey: SQLiteStatement] = [:]
+  private let idle: IdleStatements
 
   /// Opens `path`.
   ///
-  /// - Parameter busyTimeoutMs: how long a call waits for another connection's lock.
+  /// - Parameters:
+  ///   - busyTimeoutMs: how long a call waits for another connection's lock.
+  ///   - idleStatements: how many statements of texts that are built at run time are kept.
   /// - Throws: `SQLiteError.cannotOpen` and whatever opening the file meets.
-  package init(path: String, mode: Mode, busyTimeoutMs: Int32 = 5_000) throws(SQLiteError) {
+  package init(
+    path: String, mode: Mode, busyTimeoutMs: Int32 = 5_000, idleStatements: Int = 64
+  ) throws(SQLiteError) {
+    idle = IdleStatements(limit: idleStatements)
     var opened: OpaquePointer?
     let flags =
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
@@ -31,6 +37,7 @@ package final class SQLiteConnection {
 
   deinit {
     statements.removeAll()
+    idle.close()
     // close_v2 waits for statements that outlive the connection object.
     sqlite3_close_v2(handle)
   }
@@ -41,7 +48,8 @@ package final class SQLiteConnection {
     guard code == SQLITE_OK else { throw lastError(code) }
   }
 
-  /// The cached prepared statement of a literal text, reset and with no bindings.
+  /// The prepared statement of a literal text, reset and with no bindings: one for the life of the
+  /// connection.
   ///
   /// The statement stays valid until the same text is asked for again.
   package func statement(_ sql: StaticString) throws(SQLiteError) -> SQLiteStatement {
@@ -50,15 +58,19 @@ package final class SQLiteConnection {
       cached.reset()
       return cached
     }
-    let made = try SQLiteStatement(connection: self, sql: sql.description, persistent: true)
+    let made = try SQLiteStatement(connection: self, sql: sql.description)
     statements[key] = made
     return made
   }
 
-  /// Prepares a statement whose text is built at run time; it is not cached.
+  /// A prepared statement of a text that is built at run time, the caller's own for as long as it
+  /// is held.
   package func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
-    try SQLiteStatement(connection: self, sql: sql, persistent: false)
+    try SQLiteStatement(connection: self, sql: sql, idle: idle)
   }
+
+  /// Statements of texts built at run time that are kept and not in use.
+  package var idleStatementCount: Int { idle.count }
 
   /// Rows changed by the newest INSERT, UPDATE or DELETE.
   package var changes: Int { Int(sqlite3_changes64(handle)) }

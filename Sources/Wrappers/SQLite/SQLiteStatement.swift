@@ -6,17 +6,36 @@ package final class SQLiteStatement {
   // sqlite3_close_v2 keeps the handle alive for a statement that outlives the connection.
   private let database: OpaquePointer
   private let handle: OpaquePointer
+  private let sql: String
+  private let idle: IdleStatements?
 
-  init(connection: SQLiteConnection, sql: String, persistent: Bool) throws(SQLiteError) {
+  /// Prepares the text, or takes the statement that was prepared for it before.
+  ///
+  /// - Parameter idle: where the statement is kept when nobody holds it any more; nil finalizes it.
+  init(
+    connection: SQLiteConnection, sql: String, idle: IdleStatements? = nil
+  ) throws(SQLiteError) {
+    database = connection.handle
+    self.sql = sql
+    self.idle = idle
+    if let kept = idle?.take(sql) {
+      handle = kept
+      return
+    }
     var made: OpaquePointer?
     let code = sqlite3_prepare_v3(
-      connection.handle, sql, -1, persistent ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0, &made, nil)
+      connection.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &made, nil)
     guard code == SQLITE_OK, let made else { throw connection.lastError(code) }
     handle = made
-    database = connection.handle
   }
 
-  deinit { sqlite3_finalize(handle) }
+  deinit {
+    if let idle {
+      idle.put(handle, of: sql)
+    } else {
+      sqlite3_finalize(handle)
+    }
+  }
 
   /// Makes the statement ready to run again, with all parameters NULL.
   package func reset() {
