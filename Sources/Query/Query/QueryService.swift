@@ -14,6 +14,14 @@ package struct QueryTarget: Sendable {
   package let barrierWaitMs: Double
 }
 
+extension QueryTarget {
+  fileprivate init(_ tenant: TenantRecord, _ progress: TenantProgress, barrierWaitMs: Double) {
+    self.init(
+      tenant: tenant, snapshot: progress.latest, deadLetterCount: progress.deadLetters,
+      barrierWaitMs: barrierWaitMs)
+  }
+}
+
 /// What a query reads, known once its tables are.
 package struct ScanStatistics: Sendable, Equatable {
   package var files = 0
@@ -59,9 +67,11 @@ package final class QueryService: Sendable {
     let snapshot: SnapshotRecord
     switch request.selector {
     case .latest, .token(.none):
-      snapshot = try await reading { () async throws(CatalogError) in
-        try await self.catalog.latestSnapshot(tenant: tenant.id)
-      }
+      return QueryTarget(tenant, try await progress(of: tenant), barrierWaitMs: 0)
+    case .token(let token):
+      let progress = try await barrier(token, request, tenant)
+      return QueryTarget(
+        tenant, progress, barrierWaitMs: (clock.now - started).milliseconds)
     case .snapshot(let id):
       snapshot = try await reading { () async throws(CatalogError) in
         try await self.catalog.snapshot(id, tenant: tenant.id)
@@ -70,22 +80,19 @@ package final class QueryService: Sendable {
       snapshot = try await reading { () async throws(CatalogError) in
         try await self.catalog.snapshot(at: time, tenant: tenant.id)
       }
-    case .token(let token):
-      snapshot = try await barrier(token, request, tenant)
-      return try await target(
-        tenant, snapshot, barrierWaitMs: (clock.now - started).milliseconds)
     }
-    return try await target(tenant, snapshot, barrierWaitMs: 0)
-  }
-
-  private func target(
-    _ tenant: TenantRecord, _ snapshot: SnapshotRecord, barrierWaitMs: Double
-  ) async throws(QueryError) -> QueryTarget {
     let letters = try await reading { () async throws(CatalogError) in
       try await self.catalog.deadLetterCount(tenant: tenant.id)
     }
     return QueryTarget(
-      tenant: tenant, snapshot: snapshot, deadLetterCount: letters, barrierWaitMs: barrierWaitMs)
+      tenant: tenant, snapshot: snapshot, deadLetterCount: letters, barrierWaitMs: 0)
+  }
+
+  /// The newest snapshot and the dead letters beside it, in one reading.
+  private func progress(of tenant: TenantRecord) async throws(QueryError) -> TenantProgress {
+    try await reading { () async throws(CatalogError) in
+      try await self.catalog.progress(tenant: tenant.id)
+    }
   }
 
   /// Runs the query on its snapshot.
@@ -210,39 +217,35 @@ extension QueryService {
   /// Waits until a snapshot holds the token's event, as `BarrierProtocol` says.
   private func barrier(
     _ token: VisibilityToken, _ request: QueryRequest, _ tenant: TenantRecord
-  ) async throws(QueryError) -> SnapshotRecord {
+  ) async throws(QueryError) -> TenantProgress {
     let flow = BarrierProtocol(token: token, allowsDeadLetters: request.allowsDeadLetters)
-    let progress = try await reading { () async throws(CatalogError) in
-      try await self.catalog.progress(tenant: tenant.id)
-    }
-    var snapshot = progress.latest
+    var progress = try await progress(of: tenant)
     var reason = ""
     var action = flow.readProgress(
-      head: progress.head, watermark: snapshot.watermark, voids: progress.voids)
+      head: progress.head, watermark: progress.latest.watermark, voids: progress.voids)
     while true {
       switch action {
-      case .answer: return snapshot
+      case .answer: return progress
       case .wait:
         let outcome = await hub.wait(
           tenant: tenant.id, token: token, timeoutMs: request.consistencyTimeoutMs)
         action = flow.waited(Self.meaning(of: outcome))
       case .readLatestSnapshot:
-        snapshot = try await reading { () async throws(CatalogError) in
-          try await self.catalog.latestSnapshot(tenant: tenant.id)
-        }
-        action = flow.readSnapshot(watermark: snapshot.watermark)
+        progress = try await self.progress(of: tenant)
+        action = flow.readSnapshot(watermark: progress.latest.watermark)
       case .readDeadLetter:
         let standing = try await reading { () async throws(CatalogError) in
           try await self.catalog.standings(of: [token], tenant: tenant.id)
         }[token]
-        let isShown = standing?.isShown(at: snapshot.id) ?? true
+        let isShown = standing?.isShown(at: progress.latest.id) ?? true
         reason = standing?.reason ?? ""
         action = flow.readDeadLetter(isOne: !reason.isEmpty, isShown: isShown)
       case .fail(let failure):
         switch failure {
         case .tokenNeverIssued: throw .tokenNeverIssued
         case .tokenVoid: throw .tokenVoid(token)
-        case .notReached: throw .consistencyTimeout(requested: token, latest: snapshot.watermark)
+        case .notReached:
+          throw .consistencyTimeout(requested: token, latest: progress.latest.watermark)
         case .tooManyWaiters: throw .tooManyWaiters
         case .cancelled: throw .cancelled
         case .deadLettered: throw .deadLettered(token: token, reason: reason)

@@ -42,6 +42,9 @@ extension PostgreSQLCatalog {
 
   /// A data file's delete files follow one another, so the newest is the only one that can stand
   /// over it at the snapshot; there may be thousands before it.
+  ///
+  /// The names are one array, made first: a join with them may come last, after the files of all
+  /// the tenant's tables have been read.
   private static let namedTables = manifestSelection(
     TableRows.selection(
       at: "$2", more: "files.*",
@@ -59,6 +62,7 @@ extension PostgreSQLCatalog {
             ORDER BY f.data_file_id) s) files
 
         """) + shownTables + """
-         AND lower(t.table_name) IN (SELECT lower(asked COLLATE "C") FROM unnest($3) AS asked)
+         AND lower(t.table_name) = ANY (
+            ARRAY(SELECT lower(asked COLLATE "C") FROM unnest($3) AS asked))
         """)
 }

@@ -13,10 +13,13 @@ extension SQLFunction {
     """)
 
   /// An instant as DuckLake's tables hold it.
+  ///
+  /// The body calls what PostgreSQL declares STABLE. Were this function IMMUTABLE, it would not be
+  /// taken into the statements that call it, and be planned anew each time they run.
   static let timestamp = SQLFunction(
     "timestamp",
     """
-    (instant BIGINT) RETURNS TIMESTAMP WITH TIME ZONE LANGUAGE sql IMMUTABLE AS $$
+    (instant BIGINT) RETURNS TIMESTAMP WITH TIME ZONE LANGUAGE sql STABLE AS $$
       SELECT 'epoch'::TIMESTAMP WITH TIME ZONE + instant * INTERVAL '1 microsecond'
     $$
     """)
@@ -24,7 +27,7 @@ extension SQLFunction {
   static let microseconds = SQLFunction(
     "microseconds",
     """
-    (instant TIMESTAMP WITH TIME ZONE) RETURNS BIGINT LANGUAGE sql IMMUTABLE AS $$
+    (instant TIMESTAMP WITH TIME ZONE) RETURNS BIGINT LANGUAGE sql STABLE AS $$
       SELECT (extract(epoch FROM instant) * 1000000)::BIGINT
     $$
     """)
