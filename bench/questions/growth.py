@@ -15,12 +15,14 @@ METRICS = [
     ("events/s", "rate"), ("CPU s per million", "cpu"), ("bytes written per event", "written"),
     ("bytes stored per event", "stored"), ("peak memory MB", "memory"), ("live files", "files"),
     ("count ms", "count"), ("group-by ms", "group-by"), ("point ms", "point"),
+    ("single events/s", "single"), ("single p99 ms", "single-p99"),
 ]
+SINGLE_CONNECTIONS = 64
 
 
 def grow(bench, mesh, points, sizes):
     mesh.create(Load(TABLE, 10_000, 1, 0))
-    held = 0
+    held = singles = 0
     total = None
     for size in sizes:
         with Meter(mesh.roots) as meter:
@@ -39,13 +41,28 @@ def grow(bench, mesh, points, sizes):
         found = {
             "rate": added / seconds, "cpu": meter.usage.cpu_seconds / added * 1e6,
             "written": meter.usage.written_bytes / added,
-            "stored": mesh.stored_bytes() / size, "memory": meter.usage.peak_pss_bytes / 1e6,
+            "stored": mesh.stored_bytes() / (size + singles), "memory": meter.usage.peak_pss_bytes / 1e6,
             "files": mesh.live_file_count(TABLE)}
         for name in ("count", "group-by", "point"):
             timed(mesh.port, asked[name], 1)
             found[name] = median(timed(mesh.port, asked[name], 5)["milliseconds"])
+        accepted, found["single"], found["single-p99"] = single_events(bench, mesh, size)
+        singles += accepted
         collect(points, mesh.title, size, found)
         bench.say(f"growth: {mesh.title}, {size:,} rows verified")
+
+
+def single_events(bench, mesh, size):
+    """Single events into a table beside, whose keys join an index of `size` keys and more.
+
+    Returns how many there were, how many a second, and their p99 in milliseconds.
+    """
+    load = Load(f"{TABLE}_beside_{size}", 1, SINGLE_CONNECTIONS, bench.choose(8, 2))
+    mesh.create(load)
+    loaded = mesh.load(load)
+    mesh.drain(load)
+    mesh.check(load, loaded)
+    return loaded.acknowledged, loaded.acknowledged / loaded.seconds, loaded.latency_ms["p99"]
 
 
 def growth(bench):
@@ -70,7 +87,10 @@ def growth(bench):
         "about": (
             "One table filled in steps by two clients in batches of 1,000; each step's costs are"
             " its own. Queries run after merging. Stored bytes count everything in the system's"
-            " folder and database, what is kept for old snapshots included. One round."),
+            " folder and database, what is kept for old snapshots included. At the end of each"
+            f" step {SINGLE_CONNECTIONS} connections send single events into a table beside. Every"
+            " record has its idempotency key, which is indexed by its hash: the index has as many"
+            " keys as rows, in random order. One round."),
         "tables": [{
             "caption": "Costs by rows", "columns": ["", "rows"] + [title for title, _ in METRICS],
             "rows": [[title, size] + [metrics[name] for _, name in METRICS]
@@ -79,7 +99,9 @@ def growth(bench):
             {"name": "growth-rate", "title": "Events a second as the table grows", "x": "rows",
              "y": "events/s", "series": series("rate")},
             {"name": "growth-point", "title": "Point lookup as the table grows", "x": "rows",
-             "y": "ms", "series": series("point")}],
+             "y": "ms", "series": series("point")},
+            {"name": "growth-single", "title": "Single events a second as the key index grows",
+             "x": "keys", "y": "events/s", "series": series("single")}],
         "figures": {},
     }
 
