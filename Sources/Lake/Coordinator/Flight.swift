@@ -121,7 +121,8 @@ struct Flight: Sendable {
       throw .catalog("\(error)")
     }
     let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-    for (draft, batch) in zip(drafts, batches) {
+    let done = await materializeTogether(drafts, tables: records, &work)
+    for (draft, batch) in zip(drafts, batches) where !done.contains(draft) {
       let path = store.stagingPath()
       work.files.willStage([path])
       let table = byID[batch.table]

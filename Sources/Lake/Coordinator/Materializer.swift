@@ -62,16 +62,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       }
       return MaterializedTable(batch: batch, table: table, deadLetters: letters)
     }
-    var letters: [NewDeadLetter] = []
-    var events: [PlannedEvent] = []
-    events.reserveCapacity(batch.events.count)
-    for event in batch.events {
-      if let rejection = event.record.rejection {
-        letters.append(letter(event, batch, reason: "SCHEMA_VIOLATION", message: rejection))
-      } else {
-        events.append(event)
-      }
-    }
+    var (events, letters) = sortOut(batch)
     let shape = RowShape(table)
     if let probe {
       let crashing = try CrashSearch.culprits(in: events[...]) { part throws(EnvironmentFailure) in
@@ -92,6 +83,21 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     return MaterializedTable(
       batch: batch, table: table, deadLetters: letters, written: written,
       liveFiles: shape.key == nil || events.isEmpty ? nil : lookup.liveFiles)
+  }
+
+  /// The events that may become rows, and letters for those that the edge has rejected.
+  func sortOut(_ batch: TableBatch) -> (events: [PlannedEvent], letters: [NewDeadLetter]) {
+    var letters: [NewDeadLetter] = []
+    var events: [PlannedEvent] = []
+    events.reserveCapacity(batch.events.count)
+    for event in batch.events {
+      if let rejection = event.record.rejection {
+        letters.append(letter(event, batch, reason: "SCHEMA_VIOLATION", message: rejection))
+      } else {
+        events.append(event)
+      }
+    }
+    return (events, letters)
   }
 
   /// Writes what the events do to the table, and tells which ones the engine refuses.
@@ -232,7 +238,12 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       """)
   }
 
-  private func load(_ events: ArraySlice<PlannedEvent>) throws(DuckDBError) {
+  /// Puts the events into the engine's table.
+  ///
+  /// - Parameter places: the positions of the rows, one for each event; nil for the tokens.
+  func load(
+    _ events: ArraySlice<PlannedEvent>, places: [Int64]? = nil
+  ) throws(DuckDBError) {
     try connection.execute(
       """
       CREATE OR REPLACE TEMP TABLE \(RowShape.batchTable)(
@@ -244,7 +255,9 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       let part = rest.prefix(DuckDBChunkBuilder.capacity)
       builder.reset()
       builder.withElements(ofColumn: 0, as: Int64.self) { positions in
-        for (row, event) in part.enumerated() { positions[row] = event.token.rawValue }
+        for (row, event) in part.enumerated() {
+          positions[row] = places?[part.startIndex + row] ?? event.token.rawValue
+        }
       }
       builder.withElements(ofColumn: 1, as: UInt8.self) { operations in
         for (row, event) in part.enumerated() { operations[row] = event.record.operation.rawValue }

@@ -34,11 +34,50 @@ package struct ParquetFile: Sendable {
     let ids = fieldIDs.map(\.sql).joined(separator: ", ")
     let answer = try connection.query(
       "COPY (\(query)) TO \(SQLText.literal(path)) (\(format), FIELD_IDS {\(ids)})")
-    guard let count = answer.value("count")?.int64,
-      let bytes = answer.value("file_size_bytes")?.int64,
-      let footer = answer.value("footer_size_bytes")?.int64
+    return try file(answer, row: 0, at: path, fieldIDs: fieldIDs, statisticsOf: columns)
+  }
+
+  /// What tells in `writeParts` of which file a row is.
+  package static let partColumn = "_duckmesh_part"
+
+  /// Writes the rows of a query as one file for each value of its column `partColumn`, a whole
+  /// number, in the order of the query's rows. The column itself is not in the files.
+  ///
+  /// - Parameter folder: is made; the files are below it.
+  /// - Returns: the files by the value.
+  /// - Throws: `DuckDBError`, also when a value has several files; the folder may be there then.
+  package static func writeParts(
+    query: String, fieldIDs: [FieldID], statisticsOf columns: Set<Int64>,
+    to folder: String, on connection: DuckDBConnection
+  ) throws(DuckDBError) -> [Int: ParquetFile] {
+    let ids = fieldIDs.map(\.sql).joined(separator: ", ")
+    let answer = try connection.query(
+      "COPY (\(query)) TO \(SQLText.literal(folder))"
+        + " (\(format), PARTITION_BY (\(partColumn)), FIELD_IDS {\(ids)})")
+    var files: [Int: ParquetFile] = [:]
+    for row in answer.rows.indices {
+      let path = answer.value("filename", row: row)?.string ?? ""
+      let mark = "\(partColumn)="
+      guard
+        let part = path.split(separator: "/").last(where: { $0.hasPrefix(mark) })
+          .flatMap({ Int($0.dropFirst(mark.count)) }), files[part] == nil
+      else { throw DuckDBError(kind: .internal, message: "COPY returned an unknown file") }
+      files[part] = try file(
+        answer, row: row, at: path, fieldIDs: fieldIDs, statisticsOf: columns)
+    }
+    return files
+  }
+
+  /// What COPY tells of a file that it has written.
+  private static func file(
+    _ answer: DuckDBTable, row: Int, at path: String, fieldIDs: [FieldID],
+    statisticsOf columns: Set<Int64>
+  ) throws(DuckDBError) -> ParquetFile {
+    guard let count = answer.value("count", row: row)?.int64,
+      let bytes = answer.value("file_size_bytes", row: row)?.int64,
+      let footer = answer.value("footer_size_bytes", row: row)?.int64
     else { throw DuckDBError(kind: .internal, message: "COPY returned no statistics") }
-    let entries = answer.value("column_statistics")
+    let entries = answer.value("column_statistics", row: row)
     let statistics = fieldIDs.filter { columns.contains($0.id) }.compactMap { column in
       entries?[SQLText.identifier(column.name)].flatMap {
         Self.statistics($0, columnID: column.id, recordCount: count)
@@ -47,6 +86,13 @@ package struct ParquetFile: Sendable {
     return ParquetFile(
       path: path, recordCount: count, byteCount: bytes, footerByteCount: footer,
       statistics: statistics)
+  }
+
+  func moved(to path: String) -> ParquetFile {
+    ParquetFile(
+      path: path, recordCount: recordCount, byteCount: byteCount,
+      footerByteCount: footerByteCount, statistics: statistics, partition: partition,
+      folder: folder)
   }
 
   /// Writes a delete file of DuckLake: the deleted positions of one data file, ascending.

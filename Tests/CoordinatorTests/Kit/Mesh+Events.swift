@@ -114,6 +114,13 @@ extension Mesh {
     }
   }
 
+  /// The live files of a table.
+  func files(of table: TableRecord) async throws -> [DataFileRecord] {
+    let latest = try await catalog.latestSnapshot(tenant: table.tenant).id
+    return try await catalog.manifests(tenant: table.tenant, names: [table.name], at: latest)
+      .flatMap(\.files)
+  }
+
   /// Runs a statement on an engine without tables.
   func query(_ sql: String) async throws -> [[String?]] {
     try await engine.withConnection { (connection) throws(DuckDBError) in
