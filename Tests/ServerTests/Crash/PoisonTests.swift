@@ -61,7 +61,7 @@ import Testing
       #expect(next.token == 201)
       #expect(try await client.get("/v1/lag")["dead_letter_events"]?.integer == 2)
       try await client.post("/v1/integrity/run").expect(200)
-      try Self.expectNothingLeft(server)
+      try await Self.expectNothingLeft(server)
     }
   }
 
@@ -87,7 +87,7 @@ import Testing
       #expect(server.log.contains("CRASHES_REPEATED"), "no child process was asked")
       #expect(try await client.get("/v1/dead-letters")["dead_letters"]?.elements == [])
       try await client.post("/v1/integrity/run").expect(200)
-      try Self.expectNothingLeft(server)
+      try await Self.expectNothingLeft(server)
     }
   }
 
@@ -107,12 +107,14 @@ import Testing
     #expect(Set(letters.compactMap { $0["idempotency_key"]?.text }).count == 2)
   }
 
-  /// Attempts that came to an end leave no file, nor do probes.
-  private static func expectNothingLeft(_ server: ServerProcess) throws {
+  /// Attempts that came to an end leave no file, nor do probes. Who waits for an event is told
+  /// before its attempt is struck off.
+  private static func expectNothingLeft(_ server: ServerProcess) async throws {
     for folder in ["attempts", "probes"] {
-      let names = try FileManager.default.contentsOfDirectory(
-        atPath: server.dataFolder + "/" + folder)
-      #expect(names.isEmpty, "\(folder): \(names)")
+      try await eventually("no file is left in \(folder)") {
+        try FileManager.default.contentsOfDirectory(atPath: server.dataFolder + "/" + folder)
+          .isEmpty
+      }
     }
   }
 }
