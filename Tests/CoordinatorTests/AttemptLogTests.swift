@@ -20,6 +20,14 @@ import Testing
     try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
   }
 
+  private func file(_ folder: String) -> URL { URL(fileURLWithPath: folder + "/ranges") }
+
+  /// The tenants that the file tells of.
+  private func noted(_ folder: String) throws -> [String] {
+    try String(contentsOf: file(folder), encoding: .utf8).split(separator: "\n")
+      .compactMap { $0.split(separator: " ").first.flatMap { Int($0).map(String.init) } }
+  }
+
   @Test func twoAttemptsThatDidNotEndMakeASuspect() throws {
     try withFolder { folder in
       for _ in 0..<2 {
@@ -41,11 +49,48 @@ import Testing
       let log = AttemptLog(folder: folder)
       for _ in 0..<10 {
         #expect(log.begin([range(1, 10), range(2, 5)]).isEmpty)
-        try #require(names(folder) == ["1", "2"])
+        try #require(Set(noted(folder)) == ["1", "2"])
         log.end([range(1, 10), range(2, 5)], committed: [TenantID(2)])
-        try #require(names(folder).isEmpty)
+        try #require(noted(folder).isEmpty)
       }
       #expect(AttemptLog(folder: folder).suspects.isEmpty)
+    }
+  }
+
+  @Test func theFileIsAsLongAsWhatIsUnderWay() throws {
+    try withFolder { folder in
+      let log = AttemptLog(folder: folder)
+      for round in 0..<100 {
+        let ranges = (1...5).map { range(Int64(round * 5 + $0), 10) }
+        #expect(log.begin(ranges).isEmpty)
+        try #require(Set(noted(folder)) == Set(ranges.map { String($0.tenant.rawValue) }))
+        log.end(ranges.shuffled(), committed: [])
+      }
+      try #require(Data(contentsOf: file(folder)).count == 5 * 64)
+      _ = AttemptLog(folder: folder)
+      try #require(Data(contentsOf: file(folder)).isEmpty)
+    }
+  }
+
+  @Test func whatCrashedKeepsItsPlaceBesideOthers() throws {
+    try withFolder { folder in
+      for _ in 0..<2 {
+        let log = AttemptLog(folder: folder)
+        _ = log.begin((1...6).map { range($0, 10) })
+        log.end([range(1, 10), range(3, 10), range(4, 10)], committed: [TenantID(1)])
+      }
+      let log = AttemptLog(folder: folder)
+      let suspects = Set([2, 5, 6].map { TenantID($0) })
+      #expect(log.suspects == suspects)
+      // More than there are free places between those that crashed.
+      let others = (10...20).map { range($0, 5) }
+      #expect(log.begin(others).isEmpty)
+      #expect(AttemptLog(folder: folder).suspects == suspects)
+      log.end(others, committed: [])
+      try #require(Set(noted(folder)) == ["2", "5", "6"])
+      #expect(log.begin([range(5, 10)]) == [TenantID(5)])
+      log.end([range(5, 10)], committed: [TenantID(5)])
+      #expect(AttemptLog(folder: folder).suspects == Set([2, 6].map { TenantID($0) }))
     }
   }
 
@@ -61,7 +106,7 @@ import Testing
       #expect(log.begin([range(1, 10)]) == [TenantID(1)])
       log.end([range(1, 10)], committed: [TenantID(1)])
       #expect(log.suspects.isEmpty)
-      try #require(names(folder).isEmpty)
+      try #require(noted(folder).isEmpty)
       #expect(log.begin([range(1, 11)]).isEmpty)
     }
   }
@@ -75,22 +120,33 @@ import Testing
     }
   }
 
-  @Test func damagedOldAndForeignFilesAreRemoved() throws {
+  @Test func damagedAndOldLinesAndForeignFilesAreLeftOut() throws {
     try withFolder { folder in
-      for _ in 0..<2 { _ = AttemptLog(folder: folder).begin([range(1, 10), range(2, 10)]) }
-      let whole = try Data(contentsOf: URL(fileURLWithPath: folder + "/1"))
-      let damaged: [(String, Data)] = [
-        ("3", Data()), ("4", whole.dropLast()), ("5", whole + whole), ("6", Data([0, 255, 10])),
-        ("7", Data(String(repeating: "9", count: 31).utf8) + [10]), ("x", whole),
-        ("8", Data((String(repeating: "9", count: 20) + " 0000000002\n").utf8)),
-      ]
-      for (name, data) in damaged {
-        try data.write(to: URL(fileURLWithPath: folder + "/" + name))
+      for _ in 0..<2 { _ = AttemptLog(folder: folder).begin([range(1, 10)]) }
+      let whole = try String(contentsOf: file(folder), encoding: .utf8)
+      #expect(whole.count == 64)
+      func line(_ tenant: Int, attempts: String = "00000002", seconds: Int? = nil) -> String {
+        String(format: "%020d %020d ", tenant, 10) + attempts
+          + String(format: " %012d\n", seconds ?? Int(Date().timeIntervalSince1970))
       }
-      try FileManager.default.setAttributes(
-        [.modificationDate: Date(timeIntervalSinceNow: -30 * 86_400)], ofItemAtPath: folder + "/2")
-      #expect(AttemptLog(folder: folder).suspects == [TenantID(1)])
-      try #require(names(folder) == ["1"])
+      let damaged = [
+        String(repeating: "\0", count: 64), String(repeating: " ", count: 63) + "\n",
+        String(repeating: "9", count: 63) + "\n", line(3, attempts: "00000000"),
+        line(4, attempts: "-0000002"), line(5, attempts: "0x000002"),
+        line(6, attempts: "9999999 "), String(line(7).dropLast()) + " ",
+        line(8, seconds: Int(Date().timeIntervalSince1970) - 30 * 86_400),
+      ]
+      #expect(damaged.allSatisfy { $0.utf8.count == 64 })
+      let text = damaged.joined() + whole + line(2) + line(1, attempts: "00000009")
+      try Data((text + line(9).dropLast(3)).utf8).write(to: file(folder))
+      for name in ["7", "x"] {
+        try Data(whole.utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
+      }
+      let log = AttemptLog(folder: folder)
+      #expect(log.suspects == [TenantID(1), TenantID(2)])
+      try #require(names(folder) == ["ranges"])
+      _ = log.begin((20...40).map { range($0, 10) })
+      #expect(AttemptLog(folder: folder).suspects == [TenantID(1), TenantID(2)])
     }
   }
 

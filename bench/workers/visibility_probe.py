@@ -1,7 +1,7 @@
 """Writes single events without waiting and watches when they become visible.
 
-It looks at the watermark (`GET /v1/lag`) every 2 ms, which does not make the server hurry as a
-waiting query would. Latency counts from the moment of sending.
+It looks at the watermark (`GET /v1/lag`) every 2 ms or `poll_seconds`, which does not make the
+server hurry as a waiting query would. Latency counts from the moment of sending.
 """
 
 import http.client
@@ -20,6 +20,7 @@ def connect(config):
     bodies = rows.batch_bodies(1)
     tenant = f"bench-{config['tenant']:04d}"
     generator = random.Random(config["client"])
+    pause = config.get("poll_seconds", POLL_SECONDS)
 
     def ask(method, path, body=None):
         headers = {"X-Tenant-ID": tenant, "Content-Type": "application/json"}
@@ -34,7 +35,7 @@ def connect(config):
         body = bodies[number % len(bodies)].replace(rows.PLACEHOLDER, prefix)
         token = ask("POST", f"/v1/ingest/{config['table']}", body)["max_visibility_token"]
         while ask("GET", "/v1/lag")["latest_visibility_token"] < token:
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
         return 1
 
     def spaced(prefix, number):

@@ -16,7 +16,7 @@ extension Coordinator {
       if now >= nextBacklog {
         await readBacklog()
         await readReplays()
-        nextBacklog = now.advanced(byMs: options.backlogIntervalMs)
+        nextBacklog = now.advanced(byMs: backlogIntervalMs)
       }
       if now >= nextAcknowledge {
         await acknowledge()
@@ -26,6 +26,12 @@ extension Coordinator {
         nextBacklog = clock.now
       }
     }
+  }
+
+  /// Where events may wait long for their flight, news of them may as well: what is learned late
+  /// is known to be so much older.
+  private var backlogIntervalMs: Int {
+    max(options.backlogIntervalMs, state.withLock { $0.schedule.maximumAgeMs } / 2)
   }
 
   /// Learns of events that nobody in this process has published, and who holds their tenants.

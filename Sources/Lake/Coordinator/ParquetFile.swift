@@ -43,7 +43,8 @@ package struct ParquetFile: Sendable {
   /// Writes the rows of a query as one file for each value of its column `partColumn`, a whole
   /// number, in the order of the query's rows. The column itself is not in the files.
   ///
-  /// - Parameter folder: is made; the files are below it.
+  /// - Parameter folder: is made; the files are in it, without folders of their own, which would
+  ///   cost as much as the files do.
   /// - Returns: the files by the value.
   /// - Throws: `DuckDBError`, also when a value has several files; the folder may be there then.
   package static func writeParts(
@@ -53,14 +54,12 @@ package struct ParquetFile: Sendable {
     let ids = fieldIDs.map(\.sql).joined(separator: ", ")
     let answer = try connection.query(
       "COPY (\(query)) TO \(SQLText.literal(folder))"
-        + " (\(format), PARTITION_BY (\(partColumn)), FIELD_IDS {\(ids)})")
+        + " (\(format), PARTITION_BY (\(partColumn)), HIVE_FILE_PATTERN false,"
+        + " FIELD_IDS {\(ids)})")
     var files: [Int: ParquetFile] = [:]
     for row in answer.rows.indices {
-      let path = answer.value("filename", row: row)?.string ?? ""
-      let mark = "\(partColumn)="
-      guard
-        let part = path.split(separator: "/").last(where: { $0.hasPrefix(mark) })
-          .flatMap({ Int($0.dropFirst(mark.count)) }), files[part] == nil
+      let part = answer.value("partition_keys", row: row)?[partColumn]?.string.flatMap { Int($0) }
+      guard let path = answer.value("filename", row: row)?.string, let part, files[part] == nil
       else { throw DuckDBError(kind: .internal, message: "COPY returned an unknown file") }
       files[part] = try file(
         answer, row: row, at: path, fieldIDs: fieldIDs, statisticsOf: columns)

@@ -48,14 +48,15 @@ extension SQLFunction {
       now_microseconds := \(now.name)(clock_override);
       today := now_microseconds / 86400000000;
 
-      SELECT array_agg(
-        CASE WHEN known.table_id IS NULL OR old_heads[asked.tenant] IS NULL THEN 1
-          WHEN known.schema_version <> asked.version THEN 2 ELSE 0 END ORDER BY asked.place)
+      -- A join could be planned as a look at every table for each that is asked for.
+      SELECT array_agg(CASE WHEN old_heads[asked.tenant] IS NULL THEN 1 ELSE coalesce((
+        SELECT CASE WHEN known.schema_version <> asked.version THEN 2 ELSE 0 END
+        FROM (SELECT * FROM duckmesh_table WHERE table_id = asked.id OFFSET 0) AS known
+        WHERE known.tenant_id = tenants[asked.tenant] AND known.dropped_snapshot IS NULL), 1)
+        END ORDER BY asked.place)
       INTO table_outcomes
       FROM unnest(table_tenants, table_ids, table_versions)
-        WITH ORDINALITY AS asked(tenant, id, version, place)
-      LEFT JOIN duckmesh_table AS known ON known.table_id = asked.id
-        AND known.tenant_id = tenants[asked.tenant] AND known.dropped_snapshot IS NULL;
+        WITH ORDINALITY AS asked(tenant, id, version, place);
 
       IF 0 = ALL (table_outcomes) THEN
         SELECT array_agg(old_heads[place] - before ORDER BY place),
