@@ -57,6 +57,20 @@ import Testing
     }
   }
 
+  /// What is told twice would make events that came in between count as just come.
+  @Test func whoFollowsVisibilityHearsOfEachWatermarkOnce() {
+    let hub = hub()
+    let heard = Lock<[Int64]>([])
+    hub.onVisible { _, watermark in heard.withLock { $0.append(watermark.token.rawValue) } }
+    for (token, snapshot) in [(3, 1), (3, 1), (2, 0), (3, 2), (5, 3), (3, 2), (5, 3), (6, 4)] {
+      let watermark = BarrierState.Watermark(
+        token: VisibilityToken(Int64(token)), snapshot: SnapshotID(Int64(snapshot)))
+      hub.announce([(tenant: TenantID(1), watermark: watermark)])
+      if token == 5 { hub.announce([(tenant: TenantID(2), watermark: watermark)]) }
+    }
+    #expect(heard.withLock { $0 } == [3, 5, 5, 6])
+  }
+
   @Test func aSignalReleasesWithoutAskingTheCatalog() async throws {
     try await withMesh { mesh in
       let table = try await mesh.makeTable()

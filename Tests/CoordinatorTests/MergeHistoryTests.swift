@@ -96,6 +96,25 @@ import Testing
     }
   }
 
+  @Test func aTableThatGathersFilesFastIsLookedAtAgainSooner() async throws {
+    try await withMesh { mesh in
+      let table = try await mesh.makeTable()
+      try await running(mesh.coordinator()) { coordinator in
+        for number in 0..<7 {
+          try await mesh.wait(
+            table, try await mesh.publishRows(table, number..<number + 1, telling: coordinator))
+        }
+      }
+      let maintenance = mesh.maintenance(Self.eager)
+      func pause() async throws -> Int {
+        MaintenanceService.pauseMs(
+          Self.eager, mostFiles: try await maintenance.compactRound().mostFiles)
+      }
+      #expect(try await pause() == Self.eager.compactionIntervalMs / 4)
+      #expect(try await pause() == Self.eager.compactionIntervalMs)
+    }
+  }
+
   @Test func aTableThatCannotBeMergedDoesNotKeepTheOthersFromIt() async throws {
     try await withMesh { mesh in
       let (broken, whole) = (

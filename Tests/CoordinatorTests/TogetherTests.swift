@@ -1,6 +1,7 @@
 import Catalog
 import Coordinator
 import Model
+import Runtime
 import Testing
 
 /// Small batches of many tenants in one flight, which are written together where they look alike.
@@ -14,13 +15,30 @@ import Testing
     return tables
   }
 
-  /// Carries everything pending, in as few flights as the coordinator makes of it.
+  /// Carries everything pending in one flight.
+  ///
+  /// - Parameters:
+  ///   - shared: how many batches are expected to be written by a statement of several.
+  ///   - own: how many by a statement of their own.
   private func carry(
-    _ mesh: Mesh, _ last: [(table: TableRecord, token: VisibilityToken)]
+    _ mesh: Mesh, _ last: [(table: TableRecord, token: VisibilityToken)], shared: Int, own: Int = 0,
+    sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
-    try await running(mesh.coordinator()) { _ in
-      for (table, token) in last { try await mesh.wait(table, token) }
+    let coordinator = mesh.coordinator()
+    for (table, token) in last {
+      coordinator.published(tenant: table.tenant, head: token, bytes: 1)
     }
+    // At its end it takes all that it knows of.
+    let shutdown = Shutdown()
+    shutdown.request()
+    try await coordinator.run(shutdown: shutdown)
+    for (table, token) in last {
+      let visible = try #require(mesh.hub.watermark(of: table.tenant)?.token)
+      try #require(visible >= token, sourceLocation: sourceLocation)
+    }
+    let written = mesh.metrics.coordinator.batchesWritten
+    #expect(written.with("shared").value == shared, sourceLocation: sourceLocation)
+    #expect(written.with("own").value == own, sourceLocation: sourceLocation)
   }
 
   @Test(arguments: MeshStore.Kind.allCases)
@@ -33,7 +51,7 @@ import Testing
         let tokens = try await mesh.publish(table, ids.map(row))
         last.append((table, tokens.max() ?? .none))
       }
-      try await carry(mesh, last)
+      try await carry(mesh, last, shared: 9)
       for (number, table) in tables.enumerated() {
         let ids = number * 100..<number * 100 + number + 1
         #expect(try await mesh.rows(of: table) == ids.map(row).sorted())
@@ -54,7 +72,7 @@ import Testing
         let tokens = try await mesh.publish(table, ids.map(row))
         last.append((table, tokens.max() ?? .none))
       }
-      try await carry(mesh, last)
+      try await carry(mesh, last, shared: 9)
       for table in tables {
         let files = try await mesh.files(of: table)
         #expect(files.count == 1)
@@ -82,7 +100,8 @@ import Testing
           table, [priced(1, "12.25")] + bad + [priced(2, "0.75")])
         last.append((table, tokens.max() ?? .none))
       }
-      try await carry(mesh, last)
+      // What is wrong is the matter of one of them, so each is tried by itself.
+      try await carry(mesh, last, shared: 0, own: 9)
       for (number, (table, _)) in last.enumerated() {
         let expected = [#"{"id":1,"price":12.25}"#, #"{"id":2,"price":0.75}"#]
         #expect(try await mesh.rows(of: table) == expected)
@@ -104,12 +123,38 @@ import Testing
           rejections: number == 2 ? [0: "bad", 1: "bad"] : number == 3 ? [1: "bad"] : [:])
         last.append((table, tokens.max() ?? .none))
       }
-      try await carry(mesh, last)
+      try await carry(mesh, last, shared: 9)
       for (number, table) in tables.enumerated() {
         let kept = number == 2 ? [] : number == 3 ? [row(1)] : [row(1), row(2)]
         #expect(try await mesh.rows(of: table) == kept)
         #expect(try await mesh.files(of: table).count == (kept.isEmpty ? 0 : 1))
         #expect(try await mesh.deadLetters(of: table).count == 2 - kept.count)
+      }
+      try await mesh.expectClean()
+    }
+  }
+
+  /// Two statements for what is too much for one, and one each for a batch that is not small.
+  @Test func whatIsTooLargeIsWrittenApart() async throws {
+    try await withMesh { mesh in
+      let note = String(repeating: "n", count: 1_000)
+      func long(_ id: Int) -> String { #"{"id":\#(id),"note":"\#(note)"}"# }
+      var tables = try await makeTables(mesh)
+      for tenant in Self.tenants.prefix(3) {
+        tables.append(try await mesh.makeTable("second", of: tenant))
+      }
+      var last: [(table: TableRecord, token: VisibilityToken)] = []
+      var counts: [Int] = []
+      for (number, table) in tables.enumerated() {
+        counts.append(number == 4 ? 1_025 : number == 5 ? 1_100 : 1_000)
+        let events = (0..<counts[number]).map { number == 4 ? row($0) : long($0) }
+        let tokens = try await mesh.publish(table, events)
+        last.append((table, tokens.max() ?? .none))
+      }
+      try await carry(mesh, last, shared: 10, own: 2)
+      for ((table, _), count) in zip(last, counts) {
+        let files = try await mesh.files(of: table)
+        #expect(files.map(\.recordCount) == [Int64(count)])
       }
       try await mesh.expectClean()
     }
@@ -135,7 +180,7 @@ import Testing
         let tokens = try await mesh.publish(table, [row(1), row(1), row(2)])
         last.append((table, tokens.max() ?? .none))
       }
-      try await carry(mesh, last)
+      try await carry(mesh, last, shared: 4, own: 2)
       for table in tables {
         let expected =
           table.name == "keyed"

@@ -119,6 +119,7 @@ package struct DuckMeshMetrics: Sendable {
     package let deleteFilesWritten: Counter
     package let keyLookupFiles: Histogram
     package let tableConflicts: Counter
+    package let batchesWritten: MetricFamily<Counter>
 
     init(_ registry: MetricRegistry) {
       claimBatchSize = registry.histogram(
@@ -158,6 +159,9 @@ package struct DuckMeshMetrics: Sendable {
       tableConflicts = registry.counter(
         "duckmesh_table_conflicts_total",
         help: "Tables that had changed under a commit and were materialised again.")
+      batchesWritten = registry.counters(
+        "duckmesh_batches_written_total", labels: ["statement"],
+        help: "Batches of one table written, by a statement of their own or one of several.")
     }
   }
 

@@ -20,6 +20,11 @@ package final class VisibilityHub: Sendable {
     var waiters: [BarrierState.WaiterID: OneShot<Outcome>] = [:]
     var demandHandlers: [@Sendable (TenantID, VisibilityToken) -> Void] = []
     var visibleHandlers: [@Sendable (TenantID, BarrierState.Watermark) -> Void] = []
+
+    func isNews(_ watermark: BarrierState.Watermark, of tenant: TenantID) -> Bool {
+      guard let known = barrier.watermark(of: tenant) else { return true }
+      return known.token < watermark.token
+    }
   }
 
   private let state: Lock<State>
@@ -35,7 +40,8 @@ package final class VisibilityHub: Sendable {
     state.withLock { $0.demandHandlers.append(handler) }
   }
 
-  /// Registers who must hear of every announced watermark.
+  /// Registers who must hear of every watermark, once: a commit is announced by who made it, by
+  /// its signal, and whenever the catalog is looked at.
   package func onVisible(
     _ handler: @escaping @Sendable (TenantID, BarrierState.Watermark) -> Void
   ) {
@@ -55,8 +61,10 @@ package final class VisibilityHub: Sendable {
 
   /// Tells the waiters of committed watermarks.
   package func announce(_ watermarks: [(tenant: TenantID, watermark: BarrierState.Watermark)]) {
-    let handlers = state.withLock { $0.visibleHandlers }
-    for (tenant, watermark) in watermarks {
+    let (handlers, news) = state.withLock { state in
+      (state.visibleHandlers, watermarks.filter { state.isNews($0.watermark, of: $0.tenant) })
+    }
+    for (tenant, watermark) in news {
       for handler in handlers { handler(tenant, watermark) }
     }
     let released: [(OneShot<Outcome>, BarrierState.Watermark)] = state.withLock { state in

@@ -32,6 +32,9 @@ struct TableBatch: Sendable {
   /// Whether the events are dead letters of earlier commits, whose turn is long over.
   var isReplay: Bool { !letters.isEmpty }
 
+  /// The bytes of the events' payloads.
+  var byteCount: Int { events.reduce(0) { $0 + $1.record.payload.count } }
+
   /// How many tokens it stands for.
   var tokenCount: Int { uploads.reduce(events.count) { $0 + $1.batch.recordCount } }
 }

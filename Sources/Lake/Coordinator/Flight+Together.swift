@@ -7,11 +7,19 @@ extension Flight {
   private struct Fleet {
     let shape: RowShape
     var events = 0
+    var bytes = 0
     var members: [(draft: FlightProtocol.Draft, small: SmallBatch)] = []
 
     func takes(_ batch: TableBatch, of shape: RowShape) -> Bool {
       self.shape == shape
         && events + batch.events.count <= SmallBatch.maximumEventsTogether
+        && bytes + batch.byteCount <= SmallBatch.maximumBytesTogether
+    }
+
+    mutating func add(_ draft: FlightProtocol.Draft, _ small: SmallBatch) {
+      members.append((draft: draft, small: small))
+      events += small.batch.events.count
+      bytes += small.batch.byteCount
     }
   }
 
@@ -28,7 +36,7 @@ extension Flight {
       let small = fleet.members.map(\.small)
       work.files.willStage(small.map(\.path))
       do throws(EnvironmentFailure) {
-        let materialized = try await materializers.run {
+        let materialized = try await materializers.run(.small) {
           (materializer) throws(EnvironmentFailure) in
           try materializer.materialize(together: small, shape: fleet.shape)
         }
@@ -36,6 +44,7 @@ extension Flight {
           work.tables[member.draft] = table
           done.insert(member.draft)
         }
+        metrics.coordinator.batchesWritten.with("shared").increment(by: small.count)
       } catch {
         logger.info(
           "small batches could not be written together",
@@ -54,22 +63,22 @@ extension Flight {
       let batch = work.plan.batches[draft.part]
       guard let table = byID[batch.table], isSmall(batch, of: table, work) else { continue }
       let shape = RowShape(table)
-      let member = (
-        draft: draft, small: SmallBatch(batch: batch, table: table, path: store.stagingPath())
-      )
+      let small = SmallBatch(batch: batch, table: table, path: store.stagingPath())
       if let place = fleets.lastIndex(where: { $0.takes(batch, of: shape) }) {
-        fleets[place].members.append(member)
-        fleets[place].events += batch.events.count
+        fleets[place].add(draft, small)
       } else {
-        fleets.append(Fleet(shape: shape, events: batch.events.count, members: [member]))
+        var fleet = Fleet(shape: shape)
+        fleet.add(draft, small)
+        fleets.append(fleet)
       }
     }
     return fleets
   }
 
   /// Whether a batch is nothing but a few events of today's schema for a plain table.
-  private func isSmall(_ batch: TableBatch, of table: TableRecord, _ work: FlightWork) -> Bool {
+  func isSmall(_ batch: TableBatch, of table: TableRecord, _ work: FlightWork) -> Bool {
     batch.events.count <= SmallBatch.maximumEvents && batch.uploads.isEmpty && !batch.isReplay
+      && batch.byteCount <= SmallBatch.maximumBytes
       && !work.suspects.contains(batch.tenant) && !table.isDropped
       && !table.definition.isKeyed && !table.definition.layout.isClustered
       && batch.staleVersions(for: table).isEmpty

@@ -132,7 +132,9 @@ struct Flight: Sendable {
       let probe = isSuspect ? crashGuard?.probe : nil
       let upgrades = try await upgrades(of: batch, to: table)
       let paths = uploadPaths(of: batch, &work)
-      let materialized = try await materializers.run {
+      let size: MaterializerPool.WorkSize =
+        table.map { isSmall(batch, of: $0, work) } ?? true ? .small : .any
+      let materialized = try await materializers.run(size) {
         (materializer) throws(EnvironmentFailure) in
         var materialized = try materializer.materialize(
           batch.upgraded(upgrades), table: table, lookup: lookup, to: path, probing: probe)
@@ -149,6 +151,7 @@ struct Flight: Sendable {
       if materialized.liveFiles != nil {
         metrics.coordinator.keyLookupFiles.observe(materialized.written.outcome.filesSearched)
       }
+      metrics.coordinator.batchesWritten.with("own").increment()
       work.tables[draft] = materialized
     }
   }

@@ -8,9 +8,11 @@ import Model
 struct SmallBatch: Sendable {
   /// Above this a statement of the batch's own costs little beside its rows.
   static let maximumEvents = 1_024
+  static let maximumBytes = 1 << 20
   /// Of all batches of one statement. The engine reads so many rows as one task, which writes one
   /// file for each batch.
   static let maximumEventsTogether = 65_536
+  static let maximumBytesTogether = 8 << 20
 
   let batch: TableBatch
   let table: TableRecord
@@ -57,22 +59,23 @@ extension Materializer {
     _ events: [PlannedEvent], places: [Int64], of small: [SmallBatch], shape: RowShape
   ) throws(EnvironmentFailure) -> [Int: ParquetFile] {
     guard !events.isEmpty, let first = small.first else { return [:] }
-    let folder = first.path + ".parts"
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = partsFolder(beside: first.path)
     var files: [Int: ParquetFile]
     do {
       try load(events[...], places: places)
       files = try ParquetFile.writeParts(
         query: "SELECT \(shape.projection), materialization.position AS \(ParquetFile.partColumn)"
           + " FROM \(shape.source)",
-        fieldIDs: shape.columns, statisticsOf: Set(shape.columns.map(\.id)), to: folder,
-        on: connection)
+        fieldIDs: shape.columns, statisticsOf: Set(shape.columns.map(\.id)),
+        as: .holding(rows: events.count / small.count), to: folder, on: connection)
     } catch {
+      removeParts()
       throw .engine(error.message)
     }
     var counts: [Int: Int64] = [:]
     for place in places { counts[Int(place), default: 0] += 1 }
     guard files.mapValues(\.recordCount) == counts else {
+      removeParts()
       throw .engine("\(events.count) events of \(counts.count) batches gave other files")
     }
     for (place, file) in files {
@@ -80,10 +83,28 @@ extension Materializer {
       guard rename(file.path, path) == 0 else {
         let code = errno
         for item in small { unlink(item.path) }
+        removeParts()
         throw .storage("a staged file cannot be moved: error \(code)")
       }
       files[place] = file.moved(to: path)
     }
     return files
+  }
+
+  /// Where the parts of one statement after another are written, each of which leaves it empty.
+  ///
+  /// Kept from one to the next, because file systems pass over the places of files and folders
+  /// that were just removed, one by one, when they look for one for the next file.
+  private func partsFolder(beside path: String) -> String {
+    if let known = parts { return known }
+    let folder = path + ".parts"
+    parts = folder
+    return folder
+  }
+
+  private func removeParts() {
+    guard let folder = parts else { return }
+    try? FileManager.default.removeItem(atPath: folder)
+    parts = nil
   }
 }

@@ -31,6 +31,8 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   let connection: DuckDBConnection
   private let builder: DuckDBChunkBuilder
   private let poison: PoisonText?
+  /// The folder for files that are written together, once there is one.
+  var parts: String?
 
   init(
     instance: DuckDBInstance, poison: PoisonText? = PoisonText.armed
@@ -38,6 +40,10 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     self.poison = poison
     connection = try instance.connect()
     builder = try DuckDBChunkBuilder([.bigint, .utinyint, .varchar])
+  }
+
+  deinit {
+    if let parts { rmdir(parts) }
   }
 
   /// Writes the events that can become rows to `path`; the others become dead letters.
@@ -285,7 +291,8 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     try load(events)
     guard let key = shape.key else {
       written.files = try writeRows(
-        shape.projection, from: shape.source, shape: shape, layout: layout, to: path)
+        shape.projection, from: shape.source, rowCount: events.count, shape: shape,
+        layout: layout, to: path)
       written.outcome.counts.inserted = written.recordCount
       return written
     }
@@ -296,7 +303,8 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
       let isWhole = written.outcome.counts.inserted == Int64(events.count)
       written.files = try writeRows(
         "\(shape.projection), materialization.position AS \(RowShape.tokenColumn)",
-        from: isWhole ? shape.source : key.rowSource, shape: shape, layout: layout, to: path)
+        from: isWhole ? shape.source : key.rowSource, rowCount: events.count, shape: shape,
+        layout: layout, to: path)
     }
     do {
       try batch.writeDeletes(&written.outcome, to: path)
@@ -308,8 +316,8 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
   }
 
   private func writeRows(
-    _ projection: String, from source: String, shape: RowShape, layout: TableRecord?,
-    to path: String
+    _ projection: String, from source: String, rowCount: Int, shape: RowShape,
+    layout: TableRecord?, to path: String
   ) throws(DuckDBError) -> [ParquetFile] {
     var fields = shape.columns
     if shape.key != nil { fields.append(FieldID(RowShape.tokenColumn, RowShape.tokenFieldID)) }
@@ -319,7 +327,8 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     guard let layout, layout.definition.layout.isClustered else {
       return [
         try ParquetFile.write(
-          query: query, fieldIDs: fields, statisticsOf: statistics, to: path, on: connection)
+          query: query, fieldIDs: fields, statisticsOf: statistics, as: .holding(rows: rowCount),
+          to: path, on: connection)
       ]
     }
     return try ClusteredWrite(layout, on: connection).write(

@@ -3,6 +3,10 @@ import Model
 import Runtime
 
 /// The engine that writes the lake: a bounded number of materialisers on threads of their own.
+///
+/// There are two instances of it. One has as many threads as a statement may use. In the other a
+/// statement runs on the thread that asks for it: for a few rows, handing tasks to other threads
+/// and waiting for them costs more than the tasks do.
 package final class MaterializerPool: Sendable {
   package struct Options: Sendable {
     package var concurrency: Int
@@ -21,37 +25,48 @@ package final class MaterializerPool: Sendable {
     }
   }
 
+  /// What a piece of work is to the engine.
+  package enum WorkSize: Sendable {
+    /// A few thousand rows at most, and no more bytes than a small part of the memory.
+    case small
+    case any
+  }
+
   package let concurrency: Int
-  private let options: Options
-  private let instance: Lock<DuckDBInstance>
+  private let general: MaterializerEngine
+  private let small: MaterializerEngine
   private let executor: BlockingExecutor
-  private let idle = Lock<[Materializer]>([])
 
   package init(options: Options) throws {
     concurrency = options.concurrency
-    self.options = options
-    instance = Lock(try Self.open(options))
+    general = MaterializerEngine(options)
+    var small = options
+    small.threads = 1
+    small.memoryLimitBytes /= 8
+    self.small = MaterializerEngine(small)
+    // An engine that cannot be opened is told of at the start; the other is opened when need be.
+    try self.small.open()
     executor = try BlockingExecutor(
       name: "materializer", threadCount: options.concurrency + 1, queueLimit: 64)
   }
 
+  private func engine(for size: WorkSize) -> MaterializerEngine {
+    switch size {
+    case .small: small
+    case .any: general
+    }
+  }
+
   /// Runs `body` with a materialiser of its own, off the cooperative pool.
   func run<Value: Sendable>(
+    _ size: WorkSize = .any,
     _ body: @escaping @Sendable (Materializer) throws(EnvironmentFailure) -> Value
   ) async throws(EnvironmentFailure) -> Value {
     let result: Result<Value, EnvironmentFailure>
     do {
-      result = try await executor.result { [self] () throws(EnvironmentFailure) -> Value in
-        let materializer = try take()
-        do throws(EnvironmentFailure) {
-          let value = try body(materializer)
-          // Kept only after a success: a connection that has failed is not trusted again.
-          idle.withLock { $0.append(materializer) }
-          return value
-        } catch {
-          replaceInvalidInstance()
-          throw error
-        }
+      let engine = engine(for: size)
+      result = try await executor.result { () throws(EnvironmentFailure) -> Value in
+        try engine.withMaterializer(body)
       }
     } catch {
       throw .engine("the materialiser's queue refused the batch: \(error)")
@@ -68,17 +83,14 @@ package final class MaterializerPool: Sendable {
 
   /// Runs `body` with a connection to the same engine (merges, integrity checks).
   package func withConnection<Value: Sendable>(
+    _ size: WorkSize = .any,
     _ body: @escaping @Sendable (DuckDBConnection) throws(DuckDBError) -> Value
   ) async throws(EnvironmentFailure) -> Value {
     let result: Result<Value, EnvironmentFailure>
     do {
-      result = try await executor.result { [self] () throws(EnvironmentFailure) -> Value in
-        do throws(DuckDBError) {
-          return try body(instance.withLock { $0 }.connect())
-        } catch {
-          replaceInvalidInstance()
-          throw .engine(error.message)
-        }
+      let engine = engine(for: size)
+      result = try await executor.result { () throws(EnvironmentFailure) -> Value in
+        try engine.withConnection(body)
       }
     } catch {
       throw .engine("the materialiser's queue refused the work: \(error)")
@@ -93,25 +105,5 @@ package final class MaterializerPool: Sendable {
         settings: ["temp_directory": options.temporaryFolder]))
     try Partitioning.register(in: instance)
     return instance
-  }
-
-  /// After a fatal error an instance refuses every statement for good; a new one takes its place.
-  private func replaceInvalidInstance() {
-    let suspect = instance.withLock { $0 }
-    if (try? suspect.connect().query("SELECT 1")) != nil { return }
-    guard let fresh = try? Self.open(options) else { return }
-    instance.withLock { current in
-      if current === suspect { current = fresh }
-    }
-    idle.withLock { $0 = [] }
-  }
-
-  private func take() throws(EnvironmentFailure) -> Materializer {
-    if let ready = idle.withLock({ $0.popLast() }) { return ready }
-    do {
-      return try Materializer(instance: instance.withLock { $0 })
-    } catch {
-      throw .engine(error.message)
-    }
   }
 }

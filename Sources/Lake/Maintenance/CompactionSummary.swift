@@ -1,6 +1,8 @@
 /// What a compaction did.
 package struct CompactionSummary: Sendable, Equatable {
   package var tables = 0
+  /// Live files of the table that had the most before.
+  package var mostFiles = 0
   package var merges = 0
   /// Of the merges, those whose inputs had deleted rows or were no neighbours.
   package var rewrites = 0
@@ -13,7 +15,8 @@ package struct CompactionSummary: Sendable, Equatable {
 
   static func + (left: Self, right: Self) -> Self {
     Self(
-      tables: left.tables + right.tables, merges: left.merges + right.merges,
+      tables: left.tables + right.tables, mostFiles: max(left.mostFiles, right.mostFiles),
+      merges: left.merges + right.merges,
       rewrites: left.rewrites + right.rewrites,
       filesMerged: left.filesMerged + right.filesMerged,
       bytesRewritten: left.bytesRewritten + right.bytesRewritten,

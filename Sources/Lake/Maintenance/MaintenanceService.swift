@@ -26,6 +26,8 @@ package final class MaintenanceService: Service {
   /// Merges of one table in one round of the loop.
   private static let mergesPerRound = 8
   private static let tablesPerRound = 64
+  /// How much sooner the next round comes while a table gathers files faster than rounds come.
+  private static let haste = 4
 
   /// - Parameters:
   ///   - uploads: nil where uploads are not collected.
@@ -67,8 +69,9 @@ package final class MaintenanceService: Service {
   package func run(shutdown: Shutdown) async throws {
     var nextRetention = clock.now
     while !Task.isCancelled {
+      var mostFiles = 0
       await report("compaction") { () async throws(EnvironmentFailure) in
-        _ = try await self.compactRound()
+        mostFiles = try await self.compactRound().mostFiles
       }
       if clock.now >= nextRetention {
         await report("retention") { () async throws(EnvironmentFailure) in
@@ -76,9 +79,17 @@ package final class MaintenanceService: Service {
         }
         nextRetention = clock.now.advanced(byMs: limits.retentionIntervalSeconds * 1_000)
       }
-      let pause = clock.now.advanced(byMs: limits.compactionIntervalMs)
+      let pause = clock.now.advanced(byMs: Self.pauseMs(limits, mostFiles: mostFiles))
       if await shutdown.wait(until: pause, on: clock) { return }
     }
+  }
+
+  /// The time to the next round.
+  ///
+  /// - Parameter mostFiles: live files of the most crowded table as the last round found it.
+  package static func pauseMs(_ limits: Limits.Maintenance, mostFiles: Int) -> Int {
+    let isCrowded = mostFiles > 2 * limits.mergeFanIn
+    return max(1, limits.compactionIntervalMs / (isCrowded ? haste : 1))
   }
 
   /// Maintenance that fails loses nothing: it is told and tried again in the next round.
@@ -116,8 +127,8 @@ package final class MaintenanceService: Service {
     mergesPerTable: Int, restedSince: SnapshotID?
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     try await inTurn(turn) { () async throws(EnvironmentFailure) in
-      let candidates = try await self.candidates()
-      var summary = CompactionSummary()
+      let (candidates, mostFiles) = try await self.candidates()
+      var summary = CompactionSummary(mostFiles: mostFiles)
       var failure: EnvironmentFailure?
       for candidate in candidates {
         do throws(EnvironmentFailure) {
@@ -134,19 +145,21 @@ package final class MaintenanceService: Service {
     }
   }
 
-  /// Tables with many files, and tables with files of which much is deleted.
-  private func candidates() async throws(EnvironmentFailure) -> [TableID] {
+  /// Tables with many files, the most crowded one's first, and tables with files of which much is
+  /// deleted.
+  private func candidates() async throws(EnvironmentFailure) -> (
+    tables: [TableID], mostFiles: Int
+  ) {
     do throws(CatalogError) {
       let crowded = try await catalog.mergeCandidates(
-        above: limits.mergeFanIn - 1, limit: Self.tablesPerRound
-      ).map(\.table)
+        above: limits.mergeFanIn - 1, limit: Self.tablesPerRound)
       // Those that are certainly due first: of the others many may have to rest, or be too large.
-      var candidates = crowded
+      var candidates = crowded.map(\.table)
       for share in [MergePlanner.decayedShare, MergePlanner.restedShare] {
         let decayed = try await catalog.rewriteCandidates(above: share, limit: Self.tablesPerRound)
         candidates += decayed.filter { !candidates.contains($0) }
       }
-      return candidates
+      return (candidates, crowded.first?.liveFiles ?? 0)
     } catch {
       throw .catalog("\(error)")
     }

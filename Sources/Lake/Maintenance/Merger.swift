@@ -31,6 +31,17 @@ struct Merger: Sendable {
     let step: MergePlanner.Step
 
     var inputs: [DataFileRecord] { step.files.map(\.record) }
+
+    /// What it is to the engine: many merges are of files with a few rows each.
+    var size: MaterializerPool.WorkSize {
+      let isSmall =
+        inputs.reduce(0) { $0 + $1.recordCount } <= Self.fewRows
+        && inputs.reduce(0) { $0 + $1.byteCount } <= Self.fewBytes
+      return isSmall ? .small : .any
+    }
+
+    private static let fewRows: Int64 = 10_240
+    private static let fewBytes: Int64 = 4 << 20
   }
 
   /// A file that is durable in the object store and that no commit names yet.
@@ -173,7 +184,7 @@ struct Merger: Sendable {
     let path = store.stagingPath()
     let file: ParquetFile
     do {
-      file = try await engine.withConnection { (connection) throws(DuckDBError) in
+      file = try await engine.withConnection(work.size) { (connection) throws(DuckDBError) in
         try write(connection, path)
       }
     } catch {

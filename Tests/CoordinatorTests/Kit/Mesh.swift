@@ -12,6 +12,7 @@ import Observability
 import Query
 import Runtime
 import SQLite
+import TestSupport
 import Testing
 
 /// The real thing from the bus to the lake, in a folder of its own: a store, DuckDB and files. Only
@@ -119,7 +120,7 @@ final class Mesh: Sendable {
   }
 
   func stagedFiles() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: folder + "/staging")
+    try TestSupport.files(below: folder + "/staging")
   }
 }
 

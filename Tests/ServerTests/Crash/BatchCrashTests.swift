@@ -46,8 +46,7 @@ import Testing
       try await server.start()
       try await client.post("/v1/retention/run").expect(200)
       for folder in ["uploads", "staging"] {
-        let left = try FileManager.default.contentsOfDirectory(
-          atPath: "\(server.dataFolder)/\(folder)")
+        let left = try files(below: "\(server.dataFolder)/\(folder)")
         #expect(left.isEmpty, "\(folder): \(left)")
       }
     }

@@ -2,6 +2,7 @@ import Foundation
 import Runtime
 import SQLite
 import SimdJSON
+import TestSupport
 import Testing
 
 /// Clients that write events under keys of their own, and remember what they were told.
@@ -185,7 +186,7 @@ final class Witness: Sendable {
     }
     #expect(
       found == named, "orphans: \(found.subtracting(named)), lost: \(named.subtracting(found))")
-    let staged = try FileManager.default.contentsOfDirectory(atPath: server.dataFolder + "/staging")
+    let staged = try files(below: server.dataFolder + "/staging")
     #expect(staged.isEmpty, "\(staged)")
     let segments = try database.prepare("SELECT count(*) FROM duckmesh_segment")
     #expect(try segments.step() && segments.int64(0) == 0, "the bus holds what is committed")

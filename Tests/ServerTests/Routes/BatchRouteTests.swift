@@ -378,8 +378,7 @@ import Testing
       _ = connection.send(Array(body.utf8))
     }
     try await eventually("nothing is staged") {
-      let staged = server.dataFolder + "/staging"
-      return (try FileManager.default.contentsOfDirectory(atPath: staged)).isEmpty
+      try files(below: server.dataFolder + "/staging").isEmpty
     }
     #expect(try await client.get("/v1/lag")["accepted_events"]?.integer == 0)
     try await client.batch("t", Self.lines(5), key: "cut").expect(200)

@@ -5,14 +5,14 @@ import PostgreSQL
 
 extension PostgreSQLCatalog {
   package func latestSnapshot(tenant: TenantID) async throws(CatalogError) -> SnapshotRecord {
-    try await oneSnapshot("TRUE", [.int64(tenant.rawValue), .int64(1)])
+    try await oneSnapshot("TRUE", [.int64(tenant.rawValue)])
   }
 
   package func snapshot(
     _ id: SnapshotID, tenant: TenantID
   ) async throws(CatalogError) -> SnapshotRecord {
     try await oneSnapshot(
-      "w.snapshot_id = $3", [.int64(tenant.rawValue), .int64(1), .int64(id.rawValue)])
+      "w.snapshot_id = $2", [.int64(tenant.rawValue), .int64(id.rawValue)])
   }
 
   package func snapshot(
@@ -24,11 +24,11 @@ extension PostgreSQLCatalog {
       """
       w.snapshot_id <= (
         SELECT near.snapshot_id FROM ducklake_snapshot near
-        WHERE near.snapshot_time <= \(SQLFunction.timestamp.name)($3)
+        WHERE near.snapshot_time <= \(SQLFunction.timestamp.name)($2)
         ORDER BY near.snapshot_time DESC LIMIT 1)
-      AND s.snapshot_time <= \(SQLFunction.timestamp.name)($3)
+      AND s.snapshot_time <= \(SQLFunction.timestamp.name)($2)
       """,
-      [.int64(tenant.rawValue), .int64(1), .int64(Self.bounded(time).microseconds)])
+      [.int64(tenant.rawValue), .int64(Self.bounded(time).microseconds)])
   }
 
   /// PostgreSQL's timestamps end where no snapshot lies.
@@ -57,8 +57,8 @@ extension PostgreSQLCatalog {
     tenant: TenantID, before id: SnapshotID?, limit: Int
   ) async throws(CatalogError) -> [SnapshotRecord] {
     let rows = try await call(
-      snapshotSelection("w.snapshot_id < $3"),
-      [.int64(tenant.rawValue), .int64(Int64(limit)), .int64(id?.rawValue ?? .max)])
+      snapshotSelection("w.snapshot_id < $2", limit: "$3"),
+      [.int64(tenant.rawValue), .int64(id?.rawValue ?? .max), .int64(Int64(limit))])
     return (0..<rows.count).map { Self.snapshot(rows, $0, from: 0) }
   }
 
@@ -70,8 +70,11 @@ extension PostgreSQLCatalog {
     return Self.snapshot(rows, 0, from: 0)
   }
 
-  /// The snapshots of tenant $1 that satisfy `condition`, newest first, at most $2.
-  private func snapshotSelection(_ condition: String) -> String {
+  /// The snapshots of tenant $1 that satisfy `condition`, newest first.
+  ///
+  /// - Parameter limit: a number where there is one: a plan for any limit looks so much worse than
+  ///   one for the limit at hand that the statement would be planned each time it is run.
+  private func snapshotSelection(_ condition: String, limit: String = "1") -> String {
     """
     SELECT w.snapshot_id, \(SQLFunction.microseconds.name)(s.snapshot_time), c.author, w.watermark,
       (SELECT max(p.snapshot_id) FROM duckmesh_watermark p
@@ -82,7 +85,7 @@ extension PostgreSQLCatalog {
     \(PinSQL.join(now: "\(SQLFunction.now.name)(\(database.wallOverrideText))"))
     LEFT JOIN duckmesh_restore r
       ON r.tenant_id = w.tenant_id AND r.snapshot_id = w.snapshot_id
-    WHERE w.tenant_id = $1 AND \(condition) ORDER BY w.snapshot_id DESC LIMIT $2
+    WHERE w.tenant_id = $1 AND \(condition) ORDER BY w.snapshot_id DESC LIMIT \(limit)
     """
   }
 
@@ -157,7 +160,7 @@ extension PostgreSQLCatalog {
         restored_from)
       WHERE h.tenant_id = $1
       """,
-      [.int64(tenant.rawValue), .int64(1)])
+      [.int64(tenant.rawValue)])
     guard rows.count > 0 else { throw .damaged(reason: "tenant without its rows") }
     return TenantProgress(
       head: VisibilityToken(rows.int64(0, 0)), watermark: VisibilityToken(rows.int64(0, 1)),
