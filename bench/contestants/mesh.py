@@ -199,7 +199,7 @@ class Mesh(Contestant):
             connection.close()
 
     def live_files(self, table, tenant=TENANT):
-        """Paths of the Parquet files that a query of the newest snapshot reads."""
+        """Paths of the Parquet files that a query of the newest snapshot reads, oldest rows first."""
         root = self.catalog_rows("SELECT value FROM ducklake_metadata WHERE key = 'data_path'")
         found = self.catalog_rows(
             "SELECT s.path || t.path || f.path, d.delete_file_id FROM ducklake_data_file f"
@@ -208,7 +208,7 @@ class Mesh(Contestant):
             " LEFT JOIN ducklake_delete_file d"
             "   ON d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL"
             f" WHERE f.end_snapshot IS NULL AND t.table_name = '{table}'"
-            f" AND s.schema_name = '{tenant}' ORDER BY f.data_file_id")
+            f" AND s.schema_name = '{tenant}' ORDER BY f.row_id_start, f.data_file_id")
         if any(deletes is not None for _, deletes in found):
             raise RuntimeError(f"{table} has delete files: other readers would see more rows")
         return [os.path.join(root[0][0].removeprefix("file://"), path) for path, _ in found]
