@@ -43,6 +43,8 @@ package final class MaterializerPool: Sendable {
     var small = options
     small.threads = 1
     small.memoryLimitBytes /= 8
+    // The names of an instance's temporary files are its own only within its folder.
+    small.temporaryFolder += "-small"
     self.small = MaterializerEngine(small)
     // An engine that cannot be opened is told of at the start; the other is opened when need be.
     try self.small.open()
