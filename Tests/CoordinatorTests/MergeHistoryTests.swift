@@ -107,8 +107,7 @@ import Testing
       }
       let maintenance = mesh.maintenance(Self.eager)
       func pause() async throws -> Int {
-        MaintenanceService.pauseMs(
-          Self.eager, mostFiles: try await maintenance.compactRound().mostFiles)
+        MaintenanceService.pauseMs(Self.eager, after: try await maintenance.compactRound())
       }
       #expect(try await pause() == Self.eager.compactionIntervalMs / 4)
       #expect(try await pause() == Self.eager.compactionIntervalMs)

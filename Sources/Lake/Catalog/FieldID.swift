@@ -30,6 +30,11 @@ package struct FieldID: Codable, Equatable, Sendable {
   }
 }
 
+extension [FieldID] {
+  /// How many of them, and of those inside, have values of their own.
+  package var leafCount: Int { reduce(0) { $0 + Swift.max(1, $1.inner.leafCount) } }
+}
+
 extension TableRecord {
   /// The columns in the schema's order.
   package var fieldIDs: [FieldID] {

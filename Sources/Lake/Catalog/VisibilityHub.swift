@@ -61,22 +61,22 @@ package final class VisibilityHub: Sendable {
 
   /// Tells the waiters of committed watermarks.
   package func announce(_ watermarks: [(tenant: TenantID, watermark: BarrierState.Watermark)]) {
-    let (handlers, news) = state.withLock { state in
-      (state.visibleHandlers, watermarks.filter { state.isNews($0.watermark, of: $0.tenant) })
-    }
-    for (tenant, watermark) in news {
-      for handler in handlers { handler(tenant, watermark) }
-    }
-    let released: [(OneShot<Outcome>, BarrierState.Watermark)] = state.withLock { state in
-      var released: [(OneShot<Outcome>, BarrierState.Watermark)] = []
+    typealias Handler = @Sendable (TenantID, BarrierState.Watermark) -> Void
+    var released: [(OneShot<Outcome>, BarrierState.Watermark)] = []
+    var news: [(tenant: TenantID, watermark: BarrierState.Watermark)] = []
+    let handlers: [Handler] = state.withLock { state in
       for (tenant, watermark) in watermarks {
+        if state.isNews(watermark, of: tenant) { news.append((tenant, watermark)) }
         for waiter in state.barrier.advance(tenant: tenant, to: watermark) {
           if let parked = state.waiters.removeValue(forKey: waiter) {
             released.append((parked, watermark))
           }
         }
       }
-      return released
+      return state.visibleHandlers
+    }
+    for (tenant, watermark) in news {
+      for handler in handlers { handler(tenant, watermark) }
     }
     for (waiter, watermark) in released { waiter.decide(.visible(watermark)) }
   }

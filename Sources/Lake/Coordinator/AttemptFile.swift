@@ -83,7 +83,10 @@ final class AttemptFile: Sendable {
   /// file ends after the last one that can.
   func read(atMost limit: Int) -> [(place: Int, record: AttemptRecord)] {
     guard descriptor >= 0 else { return [] }
-    var bytes = [UInt8](repeating: 0, count: limit * AttemptRecord.byteCount)
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return [] }
+    let size = min(Int(status.st_size), limit * AttemptRecord.byteCount)
+    var bytes = [UInt8](repeating: 0, count: size)
     let count = pread(descriptor, &bytes, bytes.count, 0)
     let places = 0..<max(count, 0) / AttemptRecord.byteCount
     let found = places.compactMap { place in

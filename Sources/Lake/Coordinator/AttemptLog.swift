@@ -28,7 +28,7 @@ package final class AttemptLog: Sendable {
   /// Crashes after which a range is under suspicion.
   static let toleratedCrashes = 2
   /// Tenants remembered over a start, far more than fly at one time.
-  private static let maximumTenants = 10_000
+  private static let maximumTenants = 65_536
   /// A tenant that has not come back after a crash for so long is forgotten.
   private static let maximumAgeSeconds = 7 * 86_400
 

@@ -31,8 +31,13 @@ extension Coordinator {
   /// Where events may wait long for their flight, news of them may as well: what is learned late
   /// is known to be so much older.
   private var backlogIntervalMs: Int {
-    max(options.backlogIntervalMs, state.withLock { $0.schedule.maximumAgeMs } / 2)
+    max(
+      options.backlogIntervalMs,
+      min(state.withLock { $0.schedule.maximumAgeMs } / 2, Self.longestBacklogIntervalMs))
   }
+
+  /// Demands and releases that were not heard are noticed by it as well.
+  private static let longestBacklogIntervalMs = 1_000
 
   /// Learns of events that nobody in this process has published, and who holds their tenants.
   private func readBacklog() async {

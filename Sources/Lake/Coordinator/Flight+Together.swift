@@ -8,18 +8,22 @@ extension Flight {
     let shape: RowShape
     var events = 0
     var bytes = 0
+    /// Of all files together.
+    var columns = 0
     var members: [(draft: FlightProtocol.Draft, small: SmallBatch)] = []
 
     func takes(_ batch: TableBatch, of shape: RowShape) -> Bool {
       self.shape == shape
         && events + batch.events.count <= SmallBatch.maximumEventsTogether
         && bytes + batch.byteCount <= SmallBatch.maximumBytesTogether
+        && columns + shape.leafCount <= SmallBatch.maximumColumnsTogether
     }
 
     mutating func add(_ draft: FlightProtocol.Draft, _ small: SmallBatch) {
       members.append((draft: draft, small: small))
       events += small.batch.events.count
       bytes += small.batch.byteCount
+      columns += shape.leafCount
     }
   }
 
@@ -36,7 +40,7 @@ extension Flight {
       let small = fleet.members.map(\.small)
       work.files.willStage(small.map(\.path))
       do throws(EnvironmentFailure) {
-        let materialized = try await materializers.run(.small) {
+        let materialized = try await materializers.run(.smallOnly) {
           (materializer) throws(EnvironmentFailure) in
           try materializer.materialize(together: small, shape: fleet.shape)
         }
@@ -79,6 +83,7 @@ extension Flight {
   func isSmall(_ batch: TableBatch, of table: TableRecord, _ work: FlightWork) -> Bool {
     batch.events.count <= SmallBatch.maximumEvents && batch.uploads.isEmpty && !batch.isReplay
       && batch.byteCount <= SmallBatch.maximumBytes
+      && table.fieldIDs.leafCount <= SmallBatch.maximumColumns
       && !work.suspects.contains(batch.tenant) && !table.isDropped
       && !table.definition.isKeyed && !table.definition.layout.isClustered
       && batch.staleVersions(for: table).isEmpty

@@ -28,6 +28,7 @@ package enum EnvironmentFailure: Error, Equatable, Sendable {
 ///
 /// Confined to one flight at a time: it holds one connection.
 final class Materializer: @unchecked Sendable {  // handed from flight to flight by the pool's lock
+  let instance: DuckDBInstance
   let connection: DuckDBConnection
   private let builder: DuckDBChunkBuilder
   private let poison: PoisonText?
@@ -38,6 +39,7 @@ final class Materializer: @unchecked Sendable {  // handed from flight to flight
     instance: DuckDBInstance, poison: PoisonText? = PoisonText.armed
   ) throws(DuckDBError) {
     self.poison = poison
+    self.instance = instance
     connection = try instance.connect()
     builder = try DuckDBChunkBuilder([.bigint, .utinyint, .varchar])
   }

@@ -35,7 +35,9 @@ final class MaterializerEngine: Sendable {
     do throws(EnvironmentFailure) {
       let value = try body(materializer)
       // Kept only after a success: a connection that has failed is not trusted again.
-      state.withLock { $0.idle.append(materializer) }
+      state.withLock { state in
+        if materializer.instance === state.instance { state.idle.append(materializer) }
+      }
       return value
     } catch {
       replaceInvalidInstance()

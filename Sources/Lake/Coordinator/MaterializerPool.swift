@@ -27,8 +27,11 @@ package final class MaterializerPool: Sendable {
 
   /// What a piece of work is to the engine.
   package enum WorkSize: Sendable {
-    /// A few thousand rows at most, and no more bytes than a small part of the memory.
+    /// A few thousand rows at most, of no more bytes and columns than a small part of the memory
+    /// holds. What the engine for it cannot do all the same, the other one does.
     case small
+    /// The same, but whoever asks has another way if it fails.
+    case smallOnly
     case any
   }
 
@@ -42,7 +45,7 @@ package final class MaterializerPool: Sendable {
     general = MaterializerEngine(options)
     var small = options
     small.threads = 1
-    small.memoryLimitBytes /= 8
+    small.memoryLimitBytes /= 4
     // The names of an instance's temporary files are its own only within its folder.
     small.temporaryFolder += "-small"
     self.small = MaterializerEngine(small)
@@ -54,7 +57,7 @@ package final class MaterializerPool: Sendable {
 
   private func engine(for size: WorkSize) -> MaterializerEngine {
     switch size {
-    case .small: small
+    case .small, .smallOnly: small
     case .any: general
     }
   }
@@ -73,6 +76,7 @@ package final class MaterializerPool: Sendable {
     } catch {
       throw .engine("the materialiser's queue refused the batch: \(error)")
     }
+    if size == .small, case .failure(.engine) = result { return try await run(.any, body) }
     return try result.get()
   }
 
@@ -96,6 +100,9 @@ package final class MaterializerPool: Sendable {
       }
     } catch {
       throw .engine("the materialiser's queue refused the work: \(error)")
+    }
+    if size == .small, case .failure(.engine) = result {
+      return try await withConnection(.any, body)
     }
     return try result.get()
   }

@@ -19,6 +19,9 @@ package struct RowShape: Codable, Equatable, Sendable {
   /// Nil for a table without a primary key.
   let key: KeyShape?
 
+  /// The columns that a file of it has, those within nested ones each for itself.
+  var leafCount: Int { columns.leafCount }
+
   init(_ table: TableRecord) {
     let schema = table.definition.schema
     columns = table.fieldIDs

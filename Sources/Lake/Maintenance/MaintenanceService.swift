@@ -69,9 +69,9 @@ package final class MaintenanceService: Service {
   package func run(shutdown: Shutdown) async throws {
     var nextRetention = clock.now
     while !Task.isCancelled {
-      var mostFiles = 0
+      var round = CompactionSummary()
       await report("compaction") { () async throws(EnvironmentFailure) in
-        mostFiles = try await self.compactRound().mostFiles
+        round = try await self.compactRound()
       }
       if clock.now >= nextRetention {
         await report("retention") { () async throws(EnvironmentFailure) in
@@ -79,16 +79,15 @@ package final class MaintenanceService: Service {
         }
         nextRetention = clock.now.advanced(byMs: limits.retentionIntervalSeconds * 1_000)
       }
-      let pause = clock.now.advanced(byMs: Self.pauseMs(limits, mostFiles: mostFiles))
+      let pause = clock.now.advanced(byMs: Self.pauseMs(limits, after: round))
       if await shutdown.wait(until: pause, on: clock) { return }
     }
   }
 
-  /// The time to the next round.
-  ///
-  /// - Parameter mostFiles: live files of the most crowded table as the last round found it.
-  package static func pauseMs(_ limits: Limits.Maintenance, mostFiles: Int) -> Int {
-    let isCrowded = mostFiles > 2 * limits.mergeFanIn
+  /// The time to the next round: less while a table gathers files faster than rounds come. One that
+  /// has many files with nothing to merge is in no hurry.
+  package static func pauseMs(_ limits: Limits.Maintenance, after round: CompactionSummary) -> Int {
+    let isCrowded = round.mostFiles > 2 * limits.mergeFanIn && round.merges > 0
     return max(1, limits.compactionIntervalMs / (isCrowded ? haste : 1))
   }
 
