@@ -15,9 +15,9 @@ import Testing
   }
 
   private func candidate(
-    _ tenant: Int64, oldest: Int = 0, isDemanded: Bool = false
+    _ tenant: Int64, queuedSince: Int = 0, isDemanded: Bool = false
   ) -> FlushSchedule.Candidate {
-    .init(tenant: TenantID(tenant), oldest: at(oldest), isDemanded: isDemanded)
+    .init(tenant: TenantID(tenant), queuedSince: at(queuedSince), isDemanded: isDemanded)
   }
 
   private func take(
@@ -59,7 +59,7 @@ import Testing
 
   @Test func theOldestAreTakenWithinTheShareAndTheRestLeftToOthers() {
     let share = share(live: 2, active: 16)
-    let candidates = (1...16).map { candidate($0, oldest: Int($0)) }
+    let candidates = (1...16).map { candidate($0, queuedSince: Int($0)) }
     // Eight and one more, for tenants that have come to life since the share was reckoned.
     #expect(admitted(share, candidates, at: 200) == Array(1...9))
     #expect(admitted(share, candidates, at: 200, limit: 3) == [1, 2, 3])
@@ -69,7 +69,9 @@ import Testing
   @Test func whatIsHeldIsClaimedWhateverTheShareIs() {
     var share = share(live: 2, active: 2)
     take(&share, 1...6)
-    let candidates = [candidate(9, oldest: 0), candidate(5, oldest: 10), candidate(6, oldest: 20)]
+    let candidates = [
+      candidate(9, queuedSince: 0), candidate(5, queuedSince: 10), candidate(6, queuedSince: 20),
+    ]
     #expect(admitted(share, candidates, at: 30) == [5, 6])
     #expect(admitted(share, candidates, at: 30, flying: [1, 2]) == [5, 6])
   }
@@ -77,8 +79,8 @@ import Testing
   @Test func nothingWaitsLongerThanThePatience() {
     var share = share(live: 2, active: 2)
     take(&share, 1...6)
-    let idle = candidate(8, oldest: 0)
-    let awaited = candidate(9, oldest: 100, isDemanded: true)
+    let idle = candidate(8, queuedSince: 0)
+    let awaited = candidate(9, queuedSince: 100, isDemanded: true)
     #expect(share.earliestClaim(idle, hasRoom: false, now: at(0)) == at(600))
     #expect(share.earliestClaim(awaited, hasRoom: false, now: at(0)) == at(150))
     #expect(admitted(share, [idle, awaited], at: 149) == [])
@@ -170,10 +172,10 @@ import Testing
     #expect(share.surplus(flying: [], now: at(200)).map(\.tenant.rawValue) == [1, 2])
     // There is room for one more, but not for these two.
     #expect(share.room(flying: [TenantID](), now: at(200)) == 1)
-    let back = candidate(1, oldest: 200, isDemanded: true)
-    #expect(admitted(share, [back, candidate(9, oldest: 200)], at: 210) == [9])
+    let back = candidate(1, queuedSince: 200, isDemanded: true)
+    #expect(admitted(share, [back, candidate(9, queuedSince: 200)], at: 210) == [9])
     #expect(admitted(share, [back], at: 250) == [1])
-    #expect(admitted(share, [candidate(1, oldest: 3_190)], at: 3_210) == [1])
+    #expect(admitted(share, [candidate(1, queuedSince: 3_190)], at: 3_210) == [1])
   }
 
   @Test func atTheEndEverythingIsGivenBackOnce() {

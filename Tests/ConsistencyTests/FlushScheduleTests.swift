@@ -69,18 +69,92 @@ import Testing
     #expect(schedule.due(now: at(3), limit: 9).isEmpty)
   }
 
-  @Test func whatIsPendingAfterACommitAgesFromThen() {
+  @Test func whatIsPendingAfterACommitIsAsOldAsItWas() {
     var schedule = schedule()
-    schedule.published(tenant: tenant, head: token(5), bytes: 5_000, now: at(0))
+    schedule.published(tenant: tenant, head: token(1), bytes: 1, now: at(0))
+    // While the flight that takes the first is under way:
+    schedule.published(tenant: tenant, head: token(2), bytes: 1, now: at(240))
+    schedule.published(tenant: tenant, head: token(3), bytes: 1, now: at(300))
+    schedule.committed(tenant: tenant, watermark: token(1), now: at(350))
+    #expect(schedule.nextDue() == at(440))
+    schedule.committed(tenant: tenant, watermark: token(2), now: at(400))
+    #expect(schedule.due(now: at(499), limit: 9).isEmpty)
+    #expect(schedule.due(now: at(500), limit: 9) == [tenant])
+    schedule.committed(tenant: tenant, watermark: token(3), now: at(510))
+    #expect(schedule.isEmpty)
+    #expect(schedule.nextDue() == nil)
+  }
+
+  @Test func aDemandThatACommitHasNotMetStaysDue() {
+    var schedule = schedule()
+    schedule.published(tenant: tenant, head: token(5), bytes: 1, now: at(0))
     schedule.demanded(tenant: tenant, token: token(5))
     schedule.committed(tenant: tenant, watermark: token(3), now: at(10))
     #expect(schedule.due(now: at(10), limit: 9) == [tenant])
-    schedule.committed(tenant: tenant, watermark: token(4), now: at(20))
     schedule.demanded(tenant: tenant, token: token(4))
+    schedule.committed(tenant: tenant, watermark: token(4), now: at(20))
     #expect(schedule.head(of: tenant) == token(5))
+    #expect(schedule.due(now: at(20), limit: 9) == [tenant])
     schedule.committed(tenant: tenant, watermark: token(5), now: at(30))
     #expect(schedule.isEmpty)
-    #expect(schedule.nextDue() == nil)
+  }
+
+  @Test func aCommitTakesItsOwnBytesAndLeavesTheOthers() {
+    var schedule = schedule()
+    schedule.published(tenant: tenant, head: token(1), bytes: 5_000, now: at(0))
+    schedule.published(tenant: tenant, head: token(2), bytes: 900, now: at(50))
+    schedule.committed(tenant: tenant, watermark: token(1), now: at(60))
+    #expect(schedule.bytes(of: tenant) == 900)
+    #expect(schedule.due(now: at(60), limit: 9).isEmpty)
+    // Read from the bus, which knows of more than was reported.
+    schedule.learned(tenant: tenant, head: token(2), bytes: 1_000, oldest: at(50))
+    #expect(schedule.bytes(of: tenant) == 1_000)
+    #expect(schedule.due(now: at(60), limit: 9) == [tenant])
+  }
+
+  /// What is known of the arrivals is bounded; what is lost by it makes an event older, by an
+  /// eighth of the interval or of the time the tenant has waited, and never younger.
+  @Test(arguments: Array(UInt64(1)...30))
+  func anEventIsNeverTakenForYoungerThanItIsNorForMuchOlder(_ seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    for _ in 0..<40 {
+      var schedule = schedule(.init(flushIntervalMs: 200, flushBytes: .max))
+      let spacing = 1 + random.below(80)
+      let times = (1...(1 + random.below(120))).reduce(into: [0]) { times, _ in
+        times.append((times.last ?? 0) + random.below(spacing + 1))
+      }
+      for (index, time) in times.enumerated() {
+        schedule.published(
+          tenant: tenant, head: token(Int64(index + 1)), bytes: 1, now: at(time))
+      }
+      let cut = random.below(times.count - 1)
+      let end = times.last ?? 0
+      schedule.committed(tenant: tenant, watermark: token(Int64(cut + 1)), now: at(end))
+      let due = schedule.nextDue() ?? at(.max / 2_000)
+      #expect(due <= at(times[cut + 1] + 200))
+      #expect(due >= at(times[cut + 1] + 200 - 25 - max(2 * end / 8, 2 * spacing)))
+    }
+  }
+
+  /// Who is always behind is always the one with the oldest event; others come to their turn all
+  /// the same.
+  @Test func whoIsAlwaysBehindKeepsNobodyOut() {
+    var schedule = schedule()
+    let other = TenantID(2)
+    schedule.published(tenant: tenant, head: token(1_000), bytes: 5_000_000, now: at(0))
+    schedule.published(tenant: other, head: token(1), bytes: 1, now: at(10))
+    var turns: [TenantID] = []
+    for round in 1...4 {
+      let now = at(1_000 * round)
+      let due = schedule.due(now: now, limit: 1)
+      turns += due
+      for tenant in due {
+        schedule.committed(tenant: tenant, watermark: token(Int64(round)), now: now)
+      }
+      schedule.published(
+        tenant: other, head: token(Int64(100 + round)), bytes: 1, now: now)
+    }
+    #expect(turns == [tenant, other, tenant, other])
   }
 
   @Test func aFailedTenantWaitsAlsoWhenSomebodyAsks() {
@@ -144,7 +218,7 @@ import Testing
           continue
         }
         failures[tenant] = 0
-        // A claim that is cut short leaves some behind, which ages anew.
+        // A claim that is cut short leaves some behind, which queues anew.
         let reached = max(watermarks[tenant] ?? 0, random.chance(20) ? head - 1 : head)
         watermarks[tenant] = reached
         schedule.committed(tenant: tenant, watermark: token(reached), now: at(now))

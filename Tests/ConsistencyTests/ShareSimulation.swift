@@ -57,8 +57,8 @@ struct ShareSimulation {
     // Not every look at the bus comes in time.
     if Int.random(in: 0..<4, using: &random) > 0 { look(coordinator, &share) }
     let due = oldest.map {
-      FlushSchedule.Candidate(tenant: TenantID($0.key), oldest: $0.value, isDemanded: false)
-    }.sorted { ($0.oldest, $0.tenant) < ($1.oldest, $1.tenant) }
+      FlushSchedule.Candidate(tenant: TenantID($0.key), queuedSince: $0.value, isDemanded: false)
+    }.sorted { ($0.queuedSince, $0.tenant) < ($1.queuedSince, $1.tenant) }
     for tenant in share.admitted(due, flying: [TenantID](), now: now, limit: 100) {
       claim(tenant.rawValue, coordinator, &share)
     }

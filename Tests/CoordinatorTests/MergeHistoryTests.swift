@@ -106,11 +106,17 @@ import Testing
         }
       }
       let maintenance = mesh.maintenance(Self.eager)
-      func pause() async throws -> Int {
-        MaintenanceService.pauseMs(Self.eager, after: try await maintenance.compactRound())
-      }
-      #expect(try await pause() == Self.eager.compactionIntervalMs / 4)
-      #expect(try await pause() == Self.eager.compactionIntervalMs)
+      let interval = Self.eager.compactionIntervalMs
+      // Seven files where six were meant to gather.
+      let gathered = try await maintenance.compactRound()
+      #expect(gathered.mostMerged == 7)
+      let pause = MaintenanceService.pauseMs(Self.eager, after: gathered, of: interval)
+      #expect(pause == interval * 6 / 7)
+      #expect(
+        MaintenanceService.pauseMs(Self.eager, after: gathered, of: interval / 4) == interval / 4)
+      let rest = try await maintenance.compactRound()
+      #expect(rest.mostMerged == 0)
+      #expect(MaintenanceService.pauseMs(Self.eager, after: rest, of: pause) == interval)
     }
   }
 

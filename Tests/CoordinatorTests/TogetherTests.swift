@@ -160,6 +160,28 @@ import Testing
     }
   }
 
+  /// A statement sets memory aside for each column of each of its files.
+  @Test func whatIsTooWideIsWrittenApart() async throws {
+    try await withMesh { mesh in
+      func columns(_ count: Int) -> [ColumnDefinition] {
+        [ColumnDefinition(name: "id", type: .bigint)]
+          + (1..<count).map { ColumnDefinition(name: "note\($0)", type: .varchar) }
+      }
+      var last: [(table: TableRecord, token: VisibilityToken)] = []
+      for (number, width) in ([129, 129] + Array(repeating: 128, count: 17)).enumerated() {
+        let table = try await mesh.makeTable("wide", of: "tenant-\(number)", columns(width))
+        let tokens = try await mesh.publish(table, [#"{"id":1,"note\#(width - 1)":"n"}"#])
+        last.append((table, tokens.max() ?? .none))
+      }
+      // 2,048 columns, which are sixteen files; the seventeenth is alone with its statement.
+      try await carry(mesh, last, shared: 16, own: 3)
+      for (table, _) in last {
+        #expect(try await mesh.files(of: table).map(\.recordCount) == [1])
+      }
+      try await mesh.expectClean()
+    }
+  }
+
   @Test func tablesThatLookDifferentAreWrittenEachAsTheyAre() async throws {
     try await withMesh { mesh in
       let columns = [

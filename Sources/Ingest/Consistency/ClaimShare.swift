@@ -171,7 +171,7 @@ package struct ClaimShare: Sendable {
     let isCeded = ceded[candidate.tenant].map { $0 > now } ?? false
     if hasRoom && !isCeded { return free }
     let patience = candidate.isDemanded ? options.demandPatienceMs : options.patienceMs
-    return max(free, candidate.oldest.adding(milliseconds: patience))
+    return max(free, candidate.queuedSince.adding(milliseconds: patience))
   }
 
   /// How many tenants more may be taken without patience.

@@ -28,24 +28,31 @@ package struct FlushSchedule: Sendable {
   /// A tenant that is due.
   package struct Candidate: Sendable, Equatable {
     package let tenant: TenantID
-    package let oldest: Timestamp
+    /// Since when it waits for its turn: its first pending event, or its last commit.
+    package let queuedSince: Timestamp
     package let isDemanded: Bool
 
-    package init(tenant: TenantID, oldest: Timestamp, isDemanded: Bool) {
+    package init(tenant: TenantID, queuedSince: Timestamp, isDemanded: Bool) {
       self.tenant = tenant
-      self.oldest = oldest
+      self.queuedSince = queuedSince
       self.isDemanded = isDemanded
     }
   }
 
   private struct Pending {
-    var head: VisibilityToken
-    var bytes: Int
-    var oldest: Timestamp
+    var arrivals = Arrivals()
+    /// Apart from the age of what is pending: who is always behind would be the oldest always, and
+    /// keep everybody else out.
+    var queuedSince: Timestamp
     var demanded = VisibilityToken.none
     /// Not tried again before this instant (back-off after a failure).
     var notBefore = Timestamp(microseconds: .min)
+
+    var oldest: Timestamp { arrivals.oldest ?? Timestamp(microseconds: .min) }
   }
+
+  /// How finely arrivals are told apart.
+  private static let stepsPerInterval = 8
 
   private let options: Options
   private var pending: [TenantID: Pending] = [:]
@@ -55,13 +62,13 @@ package struct FlushSchedule: Sendable {
   package init(options: Options) { self.options = options }
 
   /// The newest token known to be pending.
-  package func head(of tenant: TenantID) -> VisibilityToken? { pending[tenant]?.head }
+  package func head(of tenant: TenantID) -> VisibilityToken? { pending[tenant]?.arrivals.head }
 
   /// The bytes known to be pending, roughly.
-  package func bytes(of tenant: TenantID) -> Int { pending[tenant]?.bytes ?? 0 }
+  package func bytes(of tenant: TenantID) -> Int { pending[tenant]?.arrivals.bytes ?? 0 }
 
   package func tenants(withMoreBytesThan limit: Int) -> [TenantID] {
-    pending.filter { $0.value.bytes > limit }.map(\.key)
+    pending.filter { $0.value.arrivals.bytes > limit }.map(\.key)
   }
 
   package var isEmpty: Bool { pending.isEmpty }
@@ -77,9 +84,9 @@ package struct FlushSchedule: Sendable {
   package mutating func published(
     tenant: TenantID, head: VisibilityToken, bytes: Int, now: Timestamp
   ) {
-    var known = pending[tenant] ?? Pending(head: head, bytes: 0, oldest: now)
-    known.head = max(known.head, head)
-    known.bytes += bytes
+    var known = pending[tenant] ?? Pending(queuedSince: now)
+    known.arrivals.add(
+      head: head, bytes: bytes, at: now, stepMs: options.flushIntervalMs / Self.stepsPerInterval)
     if let early = earlyDemands[tenant], early <= head {
       earlyDemands[tenant] = nil
       known.demanded = max(known.demanded, early)
@@ -94,10 +101,8 @@ package struct FlushSchedule: Sendable {
     tenant: TenantID, head: VisibilityToken, bytes: Int, oldest: Timestamp
   ) {
     published(tenant: tenant, head: head, bytes: 0, now: oldest)
-    guard var known = pending[tenant] else { return }
     // What is reported and what is read are the same events.
-    known.bytes = max(known.bytes, bytes)
-    pending[tenant] = known
+    pending[tenant]?.arrivals.raise(toBytes: bytes)
   }
 
   /// Somebody waits for `token`.
@@ -109,18 +114,15 @@ package struct FlushSchedule: Sendable {
     pending[tenant]?.demanded = max(known.demanded, token)
   }
 
-  /// A commit reached `watermark`; what is pending beyond it counts as having come at `now`.
+  /// A commit reached `watermark`; what is pending beyond it is as old as it was, but queues anew.
   package mutating func committed(tenant: TenantID, watermark: VisibilityToken, now: Timestamp) {
     if let early = earlyDemands[tenant], early <= watermark { earlyDemands[tenant] = nil }
     guard var known = pending[tenant] else { return }
     if known.demanded <= watermark { known.demanded = .none }
+    known.arrivals.drop(through: watermark)
     pending[tenant] = known
-    guard known.head > watermark else {
-      forget(tenant: tenant)
-      return
-    }
-    known.bytes = 0
-    known.oldest = now
+    guard !known.arrivals.isEmpty else { return forget(tenant: tenant) }
+    known.queuedSince = now
     known.notBefore = Timestamp(microseconds: .min)
     pending[tenant] = known
   }
@@ -138,7 +140,7 @@ package struct FlushSchedule: Sendable {
     earlyDemands[tenant] = max(earlyDemands[tenant] ?? .none, known.demanded)
   }
 
-  /// The tenants to be claimed now, those with the oldest pending event first.
+  /// The tenants to be claimed now, those that wait the longest for their turn first.
   ///
   /// - Parameter excluded: tenants that are being materialised already.
   package func due(
@@ -147,7 +149,7 @@ package struct FlushSchedule: Sendable {
     candidates(now: now, excluding: excluded).prefix(limit).map(\.tenant)
   }
 
-  /// All tenants that are due, those with the oldest pending event first.
+  /// All tenants that are due, those that wait the longest for their turn first.
   package func candidates(
     now: Timestamp, excluding excluded: Set<TenantID> = []
   ) -> [Candidate] {
@@ -155,7 +157,7 @@ package struct FlushSchedule: Sendable {
     return pending.filter {
       !excluded.contains($0.key) && isDue($0.value, ageMs: age, now: now)
     }.map { candidate($0.key, $0.value) }
-      .sorted { ($0.oldest, $0.tenant) < ($1.oldest, $1.tenant) }
+      .sorted { ($0.queuedSince, $0.tenant) < ($1.queuedSince, $1.tenant) }
   }
 
   /// The next instant at which a tenant becomes due by itself.
@@ -167,22 +169,26 @@ package struct FlushSchedule: Sendable {
   ) -> Timestamp? {
     let age = maximumAgeMs
     return pending.filter { !excluded.contains($0.key) }.map { tenant, entry in
+      let candidate = candidate(tenant, entry)
       let natural =
-        isDemanded(entry) || entry.bytes >= options.flushBytes
-        ? entry.oldest : entry.oldest.adding(milliseconds: age)
-      return max(natural, entry.notBefore, earliest(candidate(tenant, entry)))
+        isUrgent(entry) ? entry.queuedSince : entry.oldest.adding(milliseconds: age)
+      return max(natural, entry.notBefore, earliest(candidate))
     }.min()
   }
 
   private func candidate(_ tenant: TenantID, _ entry: Pending) -> Candidate {
-    Candidate(tenant: tenant, oldest: entry.oldest, isDemanded: isDemanded(entry))
+    Candidate(
+      tenant: tenant, queuedSince: entry.queuedSince, isDemanded: isDemanded(entry))
   }
 
   private func isDemanded(_ entry: Pending) -> Bool { entry.demanded > .none }
 
+  private func isUrgent(_ entry: Pending) -> Bool {
+    isDemanded(entry) || entry.arrivals.bytes >= options.flushBytes
+  }
+
   private func isDue(_ entry: Pending, ageMs: Int, now: Timestamp) -> Bool {
     guard entry.notBefore <= now else { return false }
-    return isDemanded(entry) || entry.bytes >= options.flushBytes
-      || entry.oldest.adding(milliseconds: ageMs) <= now
+    return isUrgent(entry) || entry.oldest.adding(milliseconds: ageMs) <= now
   }
 }

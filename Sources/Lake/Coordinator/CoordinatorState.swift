@@ -52,7 +52,7 @@ struct CoordinatorState {
     return grounded
   }
 
-  /// The tenants to take now, those with the oldest pending event first.
+  /// The tenants to take now, those that wait the longest for their turn first.
   ///
   /// - Parameter isStopping: whether to take everything that has not failed. Where there are other
   ///   coordinators, that is what this one holds: the rest is theirs.

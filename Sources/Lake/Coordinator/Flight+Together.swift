@@ -83,7 +83,7 @@ extension Flight {
   func isSmall(_ batch: TableBatch, of table: TableRecord, _ work: FlightWork) -> Bool {
     batch.events.count <= SmallBatch.maximumEvents && batch.uploads.isEmpty && !batch.isReplay
       && batch.byteCount <= SmallBatch.maximumBytes
-      && table.fieldIDs.leafCount <= SmallBatch.maximumColumns
+      && table.fieldIDs.leafCount <= MaterializerPool.WorkSize.smallColumns
       && !work.suspects.contains(batch.tenant) && !table.isDropped
       && !table.definition.isKeyed && !table.definition.layout.isClustered
       && batch.staleVersions(for: table).isEmpty

@@ -9,9 +9,6 @@ struct SmallBatch: Sendable {
   /// Above this a statement of the batch's own costs little beside its rows.
   static let maximumEvents = 1_024
   static let maximumBytes = 1 << 20
-  /// The writer keeps a dictionary for each column, of a megabyte if it is of texts, for however
-  /// few rows. Nested ones count by what is in them.
-  static let maximumColumns = 128
   /// Of all batches of one statement. The engine reads so many rows as one task, which writes one
   /// file for each batch.
   static let maximumEventsTogether = 65_536

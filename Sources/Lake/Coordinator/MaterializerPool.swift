@@ -33,6 +33,10 @@ package final class MaterializerPool: Sendable {
     /// The same, but whoever asks has another way if it fails.
     case smallOnly
     case any
+
+    /// What is small writes no more columns to a file, nested ones counted by what is in them: the
+    /// writer keeps a dictionary for each, of a megabyte if it is of texts, for however few rows.
+    package static let smallColumns = 128
   }
 
   package let concurrency: Int

@@ -26,7 +26,7 @@ package final class MaintenanceService: Service {
   /// Merges of one table in one round of the loop.
   private static let mergesPerRound = 8
   private static let tablesPerRound = 64
-  /// How much sooner the next round comes while a table gathers files faster than rounds come.
+  /// How much sooner than usual the next round comes at most.
   private static let haste = 4
 
   /// - Parameters:
@@ -68,6 +68,7 @@ package final class MaintenanceService: Service {
 
   package func run(shutdown: Shutdown) async throws {
     var nextRetention = clock.now
+    var pauseMs = limits.compactionIntervalMs
     while !Task.isCancelled {
       var round = CompactionSummary()
       await report("compaction") { () async throws(EnvironmentFailure) in
@@ -79,16 +80,23 @@ package final class MaintenanceService: Service {
         }
         nextRetention = clock.now.advanced(byMs: limits.retentionIntervalSeconds * 1_000)
       }
-      let pause = clock.now.advanced(byMs: Self.pauseMs(limits, after: round))
+      pauseMs = Self.pauseMs(limits, after: round, of: pauseMs)
+      let pause = clock.now.advanced(byMs: pauseMs)
       if await shutdown.wait(until: pause, on: clock) { return }
     }
   }
 
-  /// The time to the next round: less while a table gathers files faster than rounds come. One that
-  /// has many files with nothing to merge is in no hurry.
-  package static func pauseMs(_ limits: Limits.Maintenance, after round: CompactionSummary) -> Int {
-    let isCrowded = round.mostFiles > 2 * limits.mergeFanIn && round.merges > 0
-    return max(1, limits.compactionIntervalMs / (isCrowded ? haste : 1))
+  /// The time to the next round: such that until then the table that gathers files the fastest
+  /// gathers twice the fan-in, as far as the bounds allow.
+  ///
+  /// Files that are there count for nothing: a table may have many, and nothing to merge.
+  package static func pauseMs(
+    _ limits: Limits.Maintenance, after round: CompactionSummary, of lastPauseMs: Int
+  ) -> Int {
+    let longest = limits.compactionIntervalMs
+    guard round.mostMerged > 0 else { return longest }
+    let wanted = lastPauseMs * 2 * limits.mergeFanIn / round.mostMerged
+    return min(max(wanted, longest / haste, 1), longest)
   }
 
   /// Maintenance that fails loses nothing: it is told and tried again in the next round.
@@ -126,10 +134,9 @@ package final class MaintenanceService: Service {
     mergesPerTable: Int, restedSince: SnapshotID?
   ) async throws(EnvironmentFailure) -> CompactionSummary {
     try await inTurn(turn) { () async throws(EnvironmentFailure) in
-      let (candidates, mostFiles) = try await self.candidates()
-      var summary = CompactionSummary(mostFiles: mostFiles)
+      var summary = CompactionSummary()
       var failure: EnvironmentFailure?
-      for candidate in candidates {
+      for candidate in try await candidates() {
         do throws(EnvironmentFailure) {
           summary =
             try await summary
@@ -146,9 +153,7 @@ package final class MaintenanceService: Service {
 
   /// Tables with many files, the most crowded one's first, and tables with files of which much is
   /// deleted.
-  private func candidates() async throws(EnvironmentFailure) -> (
-    tables: [TableID], mostFiles: Int
-  ) {
+  private func candidates() async throws(EnvironmentFailure) -> [TableID] {
     do throws(CatalogError) {
       let crowded = try await catalog.mergeCandidates(
         above: limits.mergeFanIn - 1, limit: Self.tablesPerRound)
@@ -158,7 +163,7 @@ package final class MaintenanceService: Service {
         let decayed = try await catalog.rewriteCandidates(above: share, limit: Self.tablesPerRound)
         candidates += decayed.filter { !candidates.contains($0) }
       }
-      return (candidates, crowded.first?.liveFiles ?? 0)
+      return candidates
     } catch {
       throw .catalog("\(error)")
     }

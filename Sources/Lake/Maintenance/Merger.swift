@@ -37,13 +37,12 @@ struct Merger: Sendable {
       let isSmall =
         inputs.reduce(0) { $0 + $1.recordCount } <= Self.fewRows
         && inputs.reduce(0) { $0 + $1.byteCount } <= Self.fewBytes
-        && table.fieldIDs.leafCount <= Self.fewColumns
+        && table.fieldIDs.leafCount <= MaterializerPool.WorkSize.smallColumns
       return isSmall ? .small : .any
     }
 
     private static let fewRows: Int64 = 10_240
     private static let fewBytes: Int64 = 4 << 20
-    private static let fewColumns = 128
   }
 
   /// A file that is durable in the object store and that no commit names yet.
@@ -66,6 +65,7 @@ struct Merger: Sendable {
       summary = summary + step
       if step.lost > 0 { break }
     }
+    summary.mostMerged = summary.filesMerged
     return summary
   }
 
