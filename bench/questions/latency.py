@@ -164,11 +164,11 @@ def open_loop_with_probe(mesh, load, rate, run):
     with ThreadPoolExecutor(1) as pool:
         probe = pool.submit(
             run_clients, "visibility_probe",
-            [{"port": mesh.port, "table": load.table, "tenant": number, "batch": 1,
-              "client": 4000 + number, "run": run, "seconds": load.seconds,
+            [{"port": mesh.port, "table": load.table, "run": run, "seconds": load.seconds,
               # A look every 2 ms would be a load of its own beside a second's wait.
-              "poll_seconds": 0.02}
-             for number in range(PROBES)], load.seconds, None, mesh.path("probe.log"))
+              "poll_seconds": 0.02,
+              "writers": [{"tenant": number, "client": 4000 + number} for number in range(PROBES)],
+              }], load.seconds, None, mesh.path("probe.log"))
         return open_loop(mesh, load, rate), probe.result()
 
 

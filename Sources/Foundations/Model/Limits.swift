@@ -125,7 +125,7 @@ package struct Limits: Sendable, Equatable {
   package struct Maintenance: Sendable, Equatable {
     package var mergeFanIn = 16
     package var mergedFileBytes = 256 << 20
-    package var compactionIntervalMs = 1_000
+    package var compactionIntervalMs = 500
     package var retentionIntervalSeconds = 60
     /// From the moment a file is unreferenced to its deletion.
     package var deletionGraceSeconds = 600
