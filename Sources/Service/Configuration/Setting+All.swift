@@ -302,7 +302,7 @@ extension Setting {
       "Files of this size are not merged further."),
     count(
       "DUCKMESH_COMPACTION_INTERVAL_MS", \.maintenance.compactionIntervalMs, 10...3_600_000,
-      "How often tables are looked at for merging."),
+      "How often tables are looked at for merging; sooner while one gathers files fast."),
     count(
       "DUCKMESH_RETENTION_INTERVAL_SECONDS", \.maintenance.retentionIntervalSeconds, 1...86_400,
       "How often snapshots are thinned and files collected."),
