@@ -110,13 +110,13 @@ import Testing
       // Seven files where six were meant to gather.
       let gathered = try await maintenance.compactRound()
       #expect(gathered.mostMerged == 7)
-      let pause = MaintenanceService.pauseMs(Self.eager, after: gathered, of: interval)
+      let pause = MaintenanceService.pauseMs(Self.eager, after: gathered, gatheredForMs: interval)
       #expect(pause == interval * 6 / 7)
       #expect(
-        MaintenanceService.pauseMs(Self.eager, after: gathered, of: interval / 4) == interval / 4)
+        MaintenanceService.pauseMs(Self.eager, after: gathered, gatheredForMs: 1) == interval / 4)
       let rest = try await maintenance.compactRound()
       #expect(rest.mostMerged == 0)
-      #expect(MaintenanceService.pauseMs(Self.eager, after: rest, of: pause) == interval)
+      #expect(MaintenanceService.pauseMs(Self.eager, after: rest, gatheredForMs: 1) == interval)
     }
   }
 

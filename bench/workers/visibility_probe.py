@@ -18,6 +18,7 @@ from bench.workers import frame
 from bench.workers.open_loop import read_answer
 
 POLL_SECONDS = 0.002
+TIMEOUT_SECONDS = 60
 
 
 class Connection:
@@ -34,7 +35,7 @@ class Connection:
         self._writer.write(
             (f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Tenant-ID: {self._tenant}\r\n"
              f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode())
-        status, answer = await read_answer(self._reader)
+        status, answer = await asyncio.wait_for(read_answer(self._reader), TIMEOUT_SECONDS)
         if status != 200:
             raise RuntimeError(f"{status} {answer[:200]!r}")
         return json.loads(answer)
@@ -48,8 +49,11 @@ class Watermark:
         self._pause = pause
         self._awaited = []
         self._wanted = asyncio.Event()
+        self._failure = None
 
     async def reached(self, token):
+        if self._failure:
+            raise self._failure
         future = asyncio.get_running_loop().create_future()
         self._awaited.append((token, future))
         self._wanted.set()
@@ -61,9 +65,10 @@ class Watermark:
             try:
                 visible = (await self._connection.ask("GET", "/v1/lag"))["latest_visibility_token"]
             except Exception as error:
+                self._failure = RuntimeError(f"watermark not read: {error!r}")
                 for _, future in self._awaited:
-                    future.set_exception(RuntimeError(f"watermark not read: {error}"))
-                raise
+                    future.set_exception(self._failure)
+                return
             for token, future in self._awaited:
                 if token <= visible:
                     future.set_result(None)

@@ -102,7 +102,7 @@ package struct FlushSchedule: Sendable {
   ) {
     published(tenant: tenant, head: head, bytes: 0, now: oldest)
     // What is reported and what is read are the same events.
-    pending[tenant]?.arrivals.raise(toBytes: bytes)
+    pending[tenant]?.arrivals.raise(toBytes: bytes, oldest: oldest)
   }
 
   /// Somebody waits for `token`.

@@ -68,11 +68,15 @@ package final class MaintenanceService: Service {
 
   package func run(shutdown: Shutdown) async throws {
     var nextRetention = clock.now
-    var pauseMs = limits.compactionIntervalMs
+    var lastRound = clock.now.advanced(byMs: -limits.compactionIntervalMs)
     while !Task.isCancelled {
+      let began = clock.now
       var round = CompactionSummary()
       await report("compaction") { () async throws(EnvironmentFailure) in
-        round = try await self.compactRound()
+        let (summary, failure) = try await self.compact(
+          mergesPerTable: Self.mergesPerRound, restedSince: nil)
+        round = summary
+        if let failure { throw failure }
       }
       if clock.now >= nextRetention {
         await report("retention") { () async throws(EnvironmentFailure) in
@@ -80,8 +84,10 @@ package final class MaintenanceService: Service {
         }
         nextRetention = clock.now.advanced(byMs: limits.retentionIntervalSeconds * 1_000)
       }
-      pauseMs = Self.pauseMs(limits, after: round, of: pauseMs)
-      let pause = clock.now.advanced(byMs: pauseMs)
+      let gatheredForMs = Int((began - lastRound).milliseconds)
+      lastRound = began
+      let pause = clock.now.advanced(
+        byMs: Self.pauseMs(limits, after: round, gatheredForMs: gatheredForMs))
       if await shutdown.wait(until: pause, on: clock) { return }
     }
   }
@@ -90,12 +96,14 @@ package final class MaintenanceService: Service {
   /// gathers twice the fan-in, as far as the bounds allow.
   ///
   /// Files that are there count for nothing: a table may have many, and nothing to merge.
+  ///
+  /// - Parameter gatheredForMs: from the round before to this one.
   package static func pauseMs(
-    _ limits: Limits.Maintenance, after round: CompactionSummary, of lastPauseMs: Int
+    _ limits: Limits.Maintenance, after round: CompactionSummary, gatheredForMs: Int
   ) -> Int {
     let longest = limits.compactionIntervalMs
     guard round.mostMerged > 0 else { return longest }
-    let wanted = lastPauseMs * 2 * limits.mergeFanIn / round.mostMerged
+    let wanted = gatheredForMs * 2 * limits.mergeFanIn / round.mostMerged
     return min(max(wanted, longest / haste, 1), longest)
   }
 
@@ -114,7 +122,7 @@ package final class MaintenanceService: Service {
 
   /// What the loop does in one round.
   package func compactRound() async throws(EnvironmentFailure) -> CompactionSummary {
-    try await compact(mergesPerTable: Self.mergesPerRound, restedSince: nil)
+    try await whole(compact(mergesPerTable: Self.mergesPerRound, restedSince: nil))
   }
 
   /// Merges everything that there is to merge, and rewrites what would be worth it after a rest.
@@ -127,12 +135,21 @@ package final class MaintenanceService: Service {
     } catch {
       throw .catalog("\(error)")
     }
-    return try await compact(mergesPerTable: 1_000, restedSince: newest)
+    return try await whole(compact(mergesPerTable: 1_000, restedSince: newest))
   }
 
+  private func whole(
+    _ result: (CompactionSummary, EnvironmentFailure?)
+  ) throws(EnvironmentFailure) -> CompactionSummary {
+    if let failure = result.1 { throw failure }
+    return result.0
+  }
+
+  /// - Returns: what was done, and what went wrong with the first of the tables that could not be
+  ///   merged.
   private func compact(
     mergesPerTable: Int, restedSince: SnapshotID?
-  ) async throws(EnvironmentFailure) -> CompactionSummary {
+  ) async throws(EnvironmentFailure) -> (CompactionSummary, EnvironmentFailure?) {
     try await inTurn(turn) { () async throws(EnvironmentFailure) in
       var summary = CompactionSummary()
       var failure: EnvironmentFailure?
@@ -146,8 +163,7 @@ package final class MaintenanceService: Service {
           failure = failure ?? error
         }
       }
-      if let failure { throw failure }
-      return summary
+      return (summary, failure)
     }
   }
 
