@@ -58,12 +58,13 @@ let package = Package(
       name: "CSimdJSON", path: "Sources/CLibraries/CSimdJSON",
       cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
     .target(name: "CSandbox", path: "Sources/CLibraries/CSandbox"),
+    .target(name: "CEpollWait", path: "Sources/CLibraries/CEpollWait"),
 
     // Ring 2: exactly one Swift wrapper per C library, free of domain words.
     swiftTarget("DuckDB", in: "Wrappers", ["CDuckDB"]),
     swiftTarget("SQLite", in: "Wrappers", ["CSQLite"]),
     swiftTarget("PostgreSQL", in: "Wrappers", ["CPostgreSQL", "Runtime"]),
-    swiftTarget("HTTPServer", in: "Wrappers", ["CMicroHTTPD"]),
+    swiftTarget("HTTPServer", in: "Wrappers", ["CMicroHTTPD", "CEpollWait"]),
     swiftTarget("HTTPClient", in: "Wrappers", ["CCurl"]),
     swiftTarget("SimdJSON", in: "Wrappers", ["CSimdJSON"]),
     swiftTarget("Sandbox", in: "Wrappers", ["CSandbox"]),

@@ -1,0 +1,1 @@
+// Nothing to call: see epoll_wait.c.
