@@ -84,14 +84,13 @@ package struct FlushSchedule: Sendable {
   package mutating func published(
     tenant: TenantID, head: VisibilityToken, bytes: Int, now: Timestamp
   ) {
-    var known = pending[tenant] ?? Pending(queuedSince: now)
-    known.arrivals.add(
+    // In place: this is called for each group of events, and a copy would copy the steps.
+    pending[tenant, default: Pending(queuedSince: now)].arrivals.add(
       head: head, bytes: bytes, at: now, stepMs: options.flushIntervalMs / Self.stepsPerInterval)
     if let early = earlyDemands[tenant], early <= head {
       earlyDemands[tenant] = nil
-      known.demanded = max(known.demanded, early)
+      demanded(tenant: tenant, token: early)
     }
-    pending[tenant] = known
   }
 
   /// The bus says what is pending, also of tenants whose publishing nobody has reported.
